@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** A committed scene as device code sees it: plain tables and pointers, no owners. */
+#pragma once
+#include "base/photon.h"
+
+/** What lies on the two sides of a triangle and what covers it. Outside is where the normal
+ *  (v1-v0)x(v2-v1) points. */
+typedef struct interface_record {
+    uint16_t inside, outside; // material indices
+    int32_t surface;          // surface index, -1: bare dielectric boundary
+} interface_record;
+
+/** Vertex indices (into the scene's vertices) and the mesh-local interface. */
+typedef struct triangle_record {
+    uint32_t vertex[3];
+    uint32_t interface_index;
+} triangle_record;
+
+enum { PLACEMENT_WORLD = 1 }; // placement_record.flags: vertices already are world coordinates
+
+/** One solid run of world triangles or one instance of a mesh. World corner = R v + d, each
+ *  component fmaf(r2, v.z, fmaf(r1, v.y, fmaf(r0, v.x, d))), rounded to float. 96 bytes. */
+typedef struct placement_record {
+    float rotation[9]; // row-major
+    float displacement[3];
+    uint32_t root;             // first node of the mesh's tree in `nodes`
+    uint32_t first_triangle;   // in `triangles`
+    uint32_t n_triangles;
+    uint32_t first_primitive;  // global primitive id of local triangle 0
+    uint32_t interface_offset; // added to triangle_record.interface_index
+    uint32_t solid_index;      // into `solids`, of every triangle, unless triangle_solid names it
+    uint32_t flags;
+    uint32_t triangle_solid;   // first entry in `triangle_solids`, NO_PRIMITIVE: solid_index holds
+    float pad_mm;              // by which boxes are widened in this placement's frame
+    uint32_t spare[3];
+} placement_record;
+
+/** What a solid is to a detector. */
+typedef struct solid_record {
+    uint32_t solid_id;      // the user's
+    int32_t channel_index;  // -1: not a sensor
+    int32_t channel_id;     // the user's, -1: none
+    uint32_t efficiency_index;
+} solid_record;
+
+/** A leaf item of the top-level tree: a world triangle, or a whole instance. */
+typedef struct top_item {
+    uint32_t placement;
+    uint32_t triangle; // local index; NO_PRIMITIVE: descend into the instance's own tree
+} top_item;
+
+/** A cumulative distribution on a uniform grid, linear between; y[0] = 0, y[n-1] = 1. */
+typedef struct cdf_record {
+    uint32_t first; // in `tables`
+    uint32_t n;     // 0: no distribution; >= 2
+    float x0, dx;
+} cdf_record;
+
+/** One absorber of a medium: offsets into `tables`, all on the scene's wavelength grid. */
+typedef struct component_record {
+    uint32_t absorption_mm;
+    uint32_t yield; // mean number of photons re-emitted per absorption
+    cdf_record wavelength_nm, delay_ns;
+} component_record;
+
+typedef struct material_record {
+    uint32_t refractive_index; // offsets into `tables`
+    uint32_t group_index;
+    uint32_t absorption_mm;
+    uint32_t scattering_mm;
+    uint32_t first_component, n_components;
+    float max_yield; // largest yield of any component at any wavelength
+    uint32_t spare;
+} material_record;
+
+/** Tables that a surface can own, on the wavelength grid: name, default, meaning. */
+#define SURFACE_TABLE_LIST(X)                                                                      \
+    X(detect, "probability to be detected")                                                        \
+    X(absorb, "probability to be absorbed")                                                        \
+    X(reemit, "probability to be re-emitted once absorbed")                                        \
+    X(reflect_diffuse, "probability of Lambertian reflection")                                     \
+    X(reflect_specular, "probability of mirror reflection")                                        \
+    X(eta, "real part of the film's or metal's index")                                             \
+    X(k, "imaginary part of the film's or metal's index")
+
+/** Surface models, by name: one line a model, whose body is physics/surface_<name>.h. */
+#define SURFACE_MODEL_LIST(X)                                                                      \
+    X(DEFAULT, plain, "default", "absorb, detect, reflect; transparent for the remainder")
+
+enum surface_model {
+#define X(name, file, text, meaning) SURFACE_##name,
+    SURFACE_MODEL_LIST(X)
+#undef X
+    N_SURFACE_MODELS
+};
+
+typedef struct surface_record {
+    uint32_t model;
+#define X(name, meaning) uint32_t name;
+    SURFACE_TABLE_LIST(X)
+#undef X
+    cdf_record reemission_nm;
+} surface_record;
+
+/** The uniform wavelength grid that every table of the scene lives on. */
+typedef struct wavelength_grid {
+    float low_nm, step_nm, inverse_step;
+    uint32_t n;
+} wavelength_grid;
+
+/** Which structure finds the nearest hit. All give the same bytes. */
+enum tree_kind { TREE_BRUTE = 0, TREE_WIDE4 = 4, TREE_WIDE8 = 8 };
+
+typedef struct scene_view {
+    const float *vertices; // [n_vertices, 3]
+    const triangle_record *triangles;
+    const interface_record *interfaces;
+    const placement_record *placements;
+    const solid_record *solids;
+    const uint32_t *triangle_solids;
+    const material_record *materials;
+    const component_record *components;
+    const surface_record *surfaces;
+    const float *tables;
+    wavelength_grid grid;
+    const void *nodes; // bvh4_node or bvh8_node of geometry/bvh_node_view.h, see tree
+    const top_item *top_items;      // leaves of the top-level tree point here
+    const uint32_t *mesh_items;     // leaves of the meshes' trees: local triangle indices
+    uint32_t tree;                  // enum tree_kind
+    uint32_t top_root;
+    uint32_t n_placements, n_materials, n_surfaces, n_solids;
+    uint32_t n_primitives;
+    float world_low[3], world_high[3]; // bounds of every world corner
+    float world_pad_mm;
+} scene_view;
+
+/** Linear between grid points, flat beyond them, never past the ends. NaN gives the first value. */
+CHROMA2_HOST_DEVICE float
+table_lookup(const scene_view *scene, uint32_t first, float wavelength_nm)
+{
+    const float last = (float)(scene->grid.n - 1u);
+    const float x = (wavelength_nm - scene->grid.low_nm) * scene->grid.inverse_step;
+    const float inside = x > 0.0f ? (x < last ? x : last) : 0.0f;
+    uint32_t cell = (uint32_t)inside;
+    cell = cell < scene->grid.n - 1u ? cell : scene->grid.n - 2u;
+    const float *const table = scene->tables + first + cell;
+    return fmaf(inside - (float)cell, table[1] - table[0], table[0]);
+}
+
+/** A corner of a placed triangle in world coordinates. */
+CHROMA2_HOST_DEVICE vec3
+placement_corner(const placement_record *placement, const float *vertex)
+{
+    if ((placement->flags & PLACEMENT_WORLD) != 0) {
+        return vec3_make(vertex[0], vertex[1], vertex[2]);
+    }
+    const float *const r = placement->rotation;
+    const float *const d = placement->displacement;
+    return vec3_make(
+        fmaf(r[2], vertex[2], fmaf(r[1], vertex[1], fmaf(r[0], vertex[0], d[0]))),
+        fmaf(r[5], vertex[2], fmaf(r[4], vertex[1], fmaf(r[3], vertex[0], d[1]))),
+        fmaf(r[8], vertex[2], fmaf(r[7], vertex[1], fmaf(r[6], vertex[0], d[2]))));
+}
+
+/** The three world corners of a placement's local triangle. */
+CHROMA2_HOST_DEVICE void
+scene_corners(
+    const scene_view *scene, const placement_record *placement, uint32_t triangle, vec3 out[3])
+{
+    const triangle_record *const t = scene->triangles + placement->first_triangle + triangle;
+    for (int i = 0; i < 3; ++i) {
+        out[i] = placement_corner(placement, scene->vertices + 3u * (size_t)t->vertex[i]);
+    }
+}
+
+/** Media and surface of a placement's local triangle. */
+CHROMA2_HOST_DEVICE interface_record
+scene_interface(const scene_view *scene, const placement_record *placement, uint32_t triangle)
+{
+    return scene->interfaces[placement->interface_offset +
+        scene->triangles[placement->first_triangle + triangle].interface_index];
+}
+
+/** The placement that holds a global primitive id (< n_primitives), by bisection. */
+CHROMA2_HOST_DEVICE uint32_t
+scene_placement_of(const scene_view *scene, uint32_t primitive)
+{
+    uint32_t low = 0;
+    uint32_t high = scene->n_placements;
+    while (high - low > 1) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (scene->placements[middle].first_primitive <= primitive) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/** The solid that a placement's local triangle belongs to. */
+CHROMA2_HOST_DEVICE uint32_t
+scene_solid_of(const scene_view *scene, const placement_record *placement, uint32_t triangle)
+{
+    return placement->triangle_solid == NO_PRIMITIVE
+        ? placement->solid_index
+        : scene->triangle_solids[placement->triangle_solid + triangle];
+}
