@@ -23,7 +23,7 @@ enum { PLACEMENT_WORLD = 1 }; // placement_record.flags: vertices already are wo
 typedef struct placement_record {
     float rotation[9]; // row-major
     float displacement[3];
-    uint32_t root;             // first node of the mesh's tree in `nodes`
+    uint32_t root;             // first node of the mesh's tree in `nodes`: 1 + mesh index
     uint32_t first_triangle;   // in `triangles`
     uint32_t n_triangles;
     uint32_t first_primitive;  // global primitive id of local triangle 0
@@ -123,15 +123,14 @@ typedef struct scene_view {
     const surface_record *surfaces;
     const float *tables;
     wavelength_grid grid;
-    const void *nodes; // bvh4_node or bvh8_node of geometry/bvh_node_view.h, see tree
+    const void *nodes; // of the kind `tree` says; node 0: top level, node 1 + m: mesh m
     const top_item *top_items;      // leaves of the top-level tree point here
     const uint32_t *mesh_items;     // leaves of the meshes' trees: local triangle indices
     uint32_t tree;                  // enum tree_kind
-    uint32_t top_root;
     uint32_t n_placements, n_materials, n_surfaces, n_solids;
     uint32_t n_primitives;
     float world_low[3], world_high[3]; // bounds of every world corner
-    float world_pad_mm;
+    float zone_mm; // 2^-20 of the largest absolute world coordinate: see trace_view.h
 } scene_view;
 
 /** Linear between grid points, flat beyond them, never past the ends. NaN gives the first value. */
