@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backends/cpu/cpu_backend.h"
+
+#include <fenv.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/cpu/cpu_stages.h"
+#include "runtime/signal.h"
+
+enum { MAX_THREADS = 1024, IDLE_SPINS = 64 };
+
+struct backend_context {
+    const cpu_stages *stages;
+    uint32_t n_threads, n_started;
+    uint32_t is_stopping; // atomic
+    pthread_t *threads;
+    wake_signal work;
+    stage_view view;
+    stage_plan plan;
+    backend_hooks hooks;
+};
+
+static bool
+isa_is_supported(const char *isa)
+{
+#if defined(CHROMA2_X86_64)
+    __builtin_cpu_init();
+    if (strcmp(isa, "v3") == 0) {
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+            __builtin_cpu_supports("bmi2");
+    }
+    if (strcmp(isa, "v4") == 0) {
+        return isa_is_supported("v3") && __builtin_cpu_supports("avx512f") &&
+            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    }
+#endif
+    return strcmp(isa, "baseline") == 0;
+}
+
+/** The best table this processor runs; CHROMA2_CPU=baseline|v3|v4 forces one. */
+static chroma2_status
+isa_choose(const cpu_stages **out_stages)
+{
+    chroma2_status status = CHROMA2_OK;
+    const char *const wish = getenv("CHROMA2_CPU");
+    *out_stages = NULL;
+#define X(isa, march)                                                                              \
+    if (wish != NULL && *wish != '\0' ? strcmp(wish, #isa) == 0 : isa_is_supported(#isa)) {        \
+        *out_stages = &cpu_stages_##isa;                                                           \
+    }
+    CPU_ISA_LIST(X)
+#undef X
+    REQUIRE(*out_stages != NULL, CHROMA2_INVALID_ARGUMENT,
+        "CHROMA2_CPU is \"%s\" (baseline, v3 and v4 exist on x86-64, baseline elsewhere)", wish);
+    REQUIRE(isa_is_supported((*out_stages)->isa), CHROMA2_NO_DEVICE,
+        "CHROMA2_CPU is \"%s\" (this processor lacks its instructions)", (*out_stages)->isa);
+out:
+    return status;
+}
+
+static void
+cpu_close(backend_context *self)
+{
+    if (self != NULL) {
+        wake_signal_reset(&self->work);
+        free(self->threads);
+        free(self);
+    }
+}
+
+static chroma2_status
+cpu_open(int32_t device, uint32_t n_threads, backend_context **out_context)
+{
+    (void)device;
+    chroma2_status status = CHROMA2_OK;
+    backend_context *self = NULL;
+    const cpu_stages *stages = NULL;
+    REQUIRE(n_threads <= MAX_THREADS, CHROMA2_INVALID_ARGUMENT, "threads is %u (at most %d)",
+        n_threads, (int)MAX_THREADS);
+    TRY(isa_choose(&stages));
+    self = calloc(1, sizeof *self);
+    REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for the CPU backend");
+    TRY(wake_signal_init(&self->work));
+    const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
+    self->stages = stages;
+    self->n_threads = n_threads != 0 ? n_threads : (n_cores > 0 ? (uint32_t)n_cores : 1u);
+    self->threads = calloc(self->n_threads, sizeof *self->threads);
+    REQUIRE(self->threads != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for %u threads",
+        self->n_threads);
+    *out_context = self;
+    self = NULL;
+out:
+    cpu_close(self);
+    return status;
+}
+
+static const mem_ops *
+cpu_memory(backend_context *self)
+{
+    (void)self;
+    return mem_ops_host();
+}
+
+static void
+cpu_describe(const backend_context *self, char *out_text, size_t size_bytes)
+{
+    snprintf(out_text, size_bytes, "%s, %u thread%s", self->stages->isa, self->n_threads,
+        self->n_threads == 1 ? "" : "s");
+}
+
+static uint32_t
+cpu_n_threads(const backend_context *self)
+{
+    return self->n_threads;
+}
+
+static uint32_t
+cpu_best_tree(const backend_context *self)
+{
+    (void)self;
+    return TREE_WIDE8;
+}
+
+/** Enough to keep every core busy; more would only leave the caches. */
+static uint32_t
+cpu_default_slots(const backend_context *self)
+{
+    return 16384u * (self->n_threads < 8 ? 8u : self->n_threads);
+}
+
+static const metric_id stage_time_metric[N_STAGES] = {
+#define X(name, what) METRIC_##name##_ns,
+    STAGE_LIST(X)
+#undef X
+};
+
+static void
+metrics_tell(const stage_view *view, stage_scratch *scratch)
+{
+    for (int i = 0; i < METRIC_COUNT; ++i) {
+        metric_add(&view->metrics, (metric_id)i, scratch->counts[i]);
+        scratch->counts[i] = 0;
+    }
+}
+
+/** Runs the first stage of the plan that has work; true if one had. */
+static bool
+worker_turn(backend_context *self, stage_scratch *scratch)
+{
+    for (uint32_t i = 0; i < self->plan.n_stages; ++i) {
+        const uint32_t stage = self->plan.stage[i];
+        const uint64_t begin = clock_now_ns();
+        scratch->now_ns = begin;
+        const uint32_t moved = self->stages->run[stage](&self->view, scratch);
+        if (moved > 0) {
+            scratch->counts[stage_time_metric[stage]] += clock_now_ns() - begin;
+            metrics_tell(&self->view, scratch);
+            self->hooks.moved(self->hooks.context);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void *
+worker_main(void *argument)
+{
+    backend_context *const self = argument;
+    stage_scratch *const scratch = calloc(1, sizeof *scratch);
+    if (scratch == NULL) {
+        check_failed(__FILE__, __LINE__, "memory for a worker's scratch");
+        return NULL;
+    }
+    fesetenv(FE_DFL_ENV); // denormals on, round to nearest, whatever the caller had set
+    uint32_t idle = 0;
+    while (atomic_load_acquire_u32(&self->is_stopping) == 0) {
+        const uint64_t seen = wake_signal_count(&self->work);
+        if (worker_turn(self, scratch)) {
+            idle = 0;
+        } else if (++idle < IDLE_SPINS) {
+            pause_briefly();
+        } else {
+            // Photons that wait for rows or slots are served by others: look again soon, and less
+            // often the longer nothing moves.
+            const uint64_t nap_ns = idle < 1024 ? 50000u : 2000000u;
+            wake_signal_wait(&self->work, seen, nap_ns);
+        }
+    }
+    metrics_tell(&self->view, scratch);
+    free(scratch);
+    return NULL;
+}
+
+static void
+cpu_stop(backend_context *self)
+{
+    atomic_store_release_u32(&self->is_stopping, 1);
+    wake_signal_raise(&self->work);
+    for (uint32_t i = 0; i < self->n_started; ++i) {
+        pthread_join(self->threads[i], NULL);
+    }
+    self->n_started = 0;
+}
+
+static chroma2_status
+cpu_start(backend_context *self, const stage_view *view, const stage_plan *plan,
+    const backend_hooks *hooks)
+{
+    chroma2_status status = CHROMA2_OK;
+    self->view = *view;
+    self->plan = *plan;
+    self->hooks = *hooks;
+    atomic_store_release_u32(&self->is_stopping, 0);
+    for (uint32_t i = 0; i < self->n_threads; ++i) {
+        REQUIRE(pthread_create(&self->threads[i], NULL, worker_main, self) == 0,
+            CHROMA2_OUT_OF_MEMORY, "worker thread %u of %u could not be started", i,
+            self->n_threads);
+        ++self->n_started;
+    }
+out:
+    if (status != CHROMA2_OK) {
+        cpu_stop(self);
+    }
+    return status;
+}
+
+static void
+cpu_wake(backend_context *self)
+{
+    wake_signal_raise(&self->work);
+}
+
+static void
+cpu_intersect(backend_context *self, const scene_view *scene, const float *origins,
+    const float *directions, size_t n, float *out_distance_mm, int32_t *out_triangle,
+    int32_t *out_instance)
+{
+    fenv_t environment;
+    fegetenv(&environment);
+    fesetenv(FE_DFL_ENV);
+    self->stages->intersect(
+        scene, origins, directions, n, out_distance_mm, out_triangle, out_instance);
+    fesetenv(&environment);
+}
+
+static const backend_ops cpu_ops = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .memory = cpu_memory,
+    .describe = cpu_describe,
+    .n_threads = cpu_n_threads,
+    .best_tree = cpu_best_tree,
+    .default_slots = cpu_default_slots,
+    .start = cpu_start,
+    .wake = cpu_wake,
+    .stop = cpu_stop,
+    .intersect = cpu_intersect,
+};
+
+const backend_ops *
+cpu_backend_ops(void)
+{
+    return &cpu_ops;
+}
