@@ -53,7 +53,7 @@ typedef struct chroma2_event {
     chroma2_done_callback on_done;
     void *on_done_context;
     uint64_t user_tag;
-    uint32_t block_log2; // photons in a block: 2^block_log2, [7, 30], default 20
+    uint32_t block_log2; // photons in a block: 2^block_log2, [7, 20], default 20
     uint32_t reserved;
 } chroma2_event;
 

@@ -26,9 +26,10 @@ typedef struct chroma2_column {
 
 #define CHROMA2_HOST_MEMORY (-1)
 
-/** A batch of n photons. Columns are read until the event is done with them; then `release(owner)`
- *  is called once, from any thread (also if the submission fails). Host columns are copied before
- *  chroma2_session_submit returns, so that the arrays are free afterwards. */
+/** A batch of n photons. Every value is checked before chroma2_session_submit returns; the columns
+ *  are copied while the event runs, so they must stay as they are until `release(owner)` is called
+ *  (once, from any thread) or, without `release`, until the event's future is done. If the
+ *  submission fails the caller keeps them and `release` is not called. */
 typedef struct chroma2_photon_batch {
     uint32_t size_bytes;
     uint32_t reserved;

@@ -60,8 +60,8 @@ CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_session_open(
 CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_session_about(
     const chroma2_session *session, chroma2_session_info *out_info);
 
-/** Submits an event; returns as soon as it is accepted. Host arrays are free when this returns.
- *  Waits while the queue of accepted events is full.
+/** Submits an event; returns as soon as it is accepted. Everything but a batch's columns (see
+ *  photon_batch.h) is copied. Waits while the queue of accepted events is full.
  *  errors  INVALID_ARGUMENT, INVALID_PHOTON, OUT_OF_MEMORY, CLOSED, WRONG_THREAD,
  *          SESSION_AFTER_FORK
  *  threads any */

@@ -49,8 +49,11 @@ order_photon(const stage_view *view, const photon_order *order, uint32_t i)
     } else {
         p = order_staged_photon(order, i, id);
         if ((p.history & CHROMA2_HISTORY_ENDED) == 0) {
-            photon_complete(&context, &p, (order->columns & STAGED_DIRECTION) != 0,
-                (order->columns & STAGED_POLARIZATION) != 0);
+            photon_complete(&context, &p,
+                ((order->columns & STAGED_DIRECTION) != 0 ? 0u : (uint32_t)PHOTON_NO_DIRECTION) |
+                    ((order->columns & STAGED_POLARIZATION) != 0
+                            ? 0u
+                            : (uint32_t)PHOTON_NO_POLARIZATION));
         }
     }
     p.place = order->event_slot << 16 | NO_MEDIUM;

@@ -56,17 +56,6 @@ retire_rows_due(const event_slot *event, int32_t channel)
         ((event->keep & EVENT_KEEP_FINAL) != 0 ? (uint32_t)ROW_FINAL : 0u);
 }
 
-/** Counts a photon out of its block; the last one announces the block. Its rows are out by then. */
-CHROMA2_HOST_DEVICE void
-block_leave(const stage_view *view, uint32_t event_index, uint32_t block, uint64_t n)
-{
-    event_slot *const event = view->events + event_index;
-    if (atomic_fetch_sub_acq_rel_u64(&event->outstanding[block], n) == n) {
-        const uint32_t entry = event_index * MAX_OPEN_BLOCKS + block;
-        queue_push(&view->block_done, &entry, 1);
-    }
-}
-
 /** Enters an ended photon in its event's ledger and counts it out. */
 CHROMA2_HOST_DEVICE void
 photon_retire(const stage_view *view, const photon *p)

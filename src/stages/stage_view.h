@@ -135,3 +135,14 @@ event_block_index(const event_slot *event, uint64_t id)
         ? 0u
         : (uint32_t)((id - event->first_photon) >> event->block_log2) % event->n_open_blocks;
 }
+
+/** Counts n photons (or the guard) out of a block; the last one announces it. Their rows are out. */
+CHROMA2_HOST_DEVICE void
+block_leave(const stage_view *view, uint32_t event_index, uint32_t block, uint64_t n)
+{
+    event_slot *const event = view->events + event_index;
+    if (atomic_fetch_sub_acq_rel_u64(&event->outstanding[block], n) == n) {
+        const uint32_t entry = event_index * MAX_OPEN_BLOCKS + block;
+        queue_push(&view->block_done, &entry, 1);
+    }
+}

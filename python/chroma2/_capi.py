@@ -1,0 +1,882 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The only module that knows C: it turns Python values into structs and status codes into
+exceptions, and owns every handle.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chroma2 import errors
+
+try:
+    from chroma2 import _chroma2 as _extension
+except ImportError as error:  # pragma: no cover - only in a broken installation
+    raise ImportError(
+        f"the compiled part of chroma2 cannot be loaded ({error}). "
+        "Run 'pip install .' in the source tree?"
+    ) from error
+
+ffi: Any = _extension.ffi
+lib: Any = _extension.lib
+
+NEXT_SOLID_ID: Final = int(lib.CHROMA2_NEXT_SOLID_ID)
+NEXT_EVENT_ID: Final = int(lib.CHROMA2_NEXT_EVENT_ID)
+ALL_PHOTONS: Final = int(lib.CHROMA2_ALL_PHOTONS)
+DEVICE_CPU: Final = int(lib.CHROMA2_DEVICE_CPU)
+DEVICE_ANY: Final = int(lib.CHROMA2_DEVICE_ANY)
+NOTHING: Final = 0xFFFFFFFF
+"""A number in a warning that says nothing."""
+
+HITS: Final = int(lib.CHROMA2_HITS)
+PHOTONS_END: Final = int(lib.CHROMA2_PHOTONS_END)
+TRACKS: Final = int(lib.CHROMA2_TRACKS)
+
+SOURCE_KINDS: Final = ("isotropic", "cone", "beam", "volume", "scintillation", "cherenkov")
+BEAM_PROFILES: Final = ("pencil", "disc", "gaussian")
+VOLUME_SHAPES: Final = ("box", "sphere", "cylinder")
+
+_DTYPES = {
+    int(lib.CHROMA2_FLOAT32): np.dtype(np.float32),
+    int(lib.CHROMA2_FLOAT64): np.dtype(np.float64),
+    int(lib.CHROMA2_UINT32): np.dtype(np.uint32),
+    int(lib.CHROMA2_INT32): np.dtype(np.int32),
+    int(lib.CHROMA2_UINT64): np.dtype(np.uint64),
+}
+_CODES = {dtype: code for code, dtype in _DTYPES.items()}
+
+Floats = NDArray[np.float64]
+Pins = list[Any]
+
+
+def text(pointer: Any) -> str:
+    """A C string as str; NULL is ''."""
+    return "" if pointer == ffi.NULL else str(ffi.string(pointer).decode("utf-8", "replace"))
+
+
+def version() -> str:
+    """Version of the C library."""
+    return text(lib.chroma2_version())
+
+
+def error_of(status: int, detail: str = "") -> errors.Error:
+    """The exception of a status that is not OK."""
+    name = text(lib.chroma2_status_name(status))
+    kind = errors.BY_STATUS.get(name, errors.InternalError)
+    return kind(detail or text(lib.chroma2_status_sentence(status)))
+
+
+def check(status: int) -> None:
+    """Raises what a failed call reports."""
+    if status != lib.CHROMA2_OK:
+        raise error_of(status, text(lib.chroma2_error_detail()))
+
+
+# ------------------------------------------------------------------ arrays
+
+
+def _array(pins: Pins, values: Any, dtype: Any, ctype: str) -> Any:
+    """A pointer to the values as a contiguous array; `pins` keeps it alive."""
+    array = np.ascontiguousarray(values, dtype=dtype)
+    pins.append(array)
+    if array.size == 0:
+        return ffi.NULL
+    return ffi.from_buffer(f"{ctype}[]", array)
+
+
+def _doubles(pins: Pins, values: Any) -> Any:
+    return _array(pins, values, np.float64, "double")
+
+
+class _Borrowed:
+    """Memory of a C object as NumPy sees it; keeps the object alive."""
+
+    def __init__(self, owner: Any, pointer: Any, dtype: np.dtype[Any], shape: tuple[int, ...]):
+        self._owner = owner
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (int(ffi.cast("uintptr_t", pointer)), False),
+            "typestr": dtype.str,
+            "shape": shape,
+        }
+
+
+# ------------------------------------------------------------------ scenes
+
+
+@dataclass(frozen=True)
+class Table:
+    """A property against wavelength (or energy in eV); x None: one constant."""
+
+    x: Floats | None
+    y: Floats
+    in_ev: bool = False
+
+
+@dataclass
+class MaterialSpec:
+    """What chroma2_material holds."""
+
+    name: str
+    tables: Mapping[str, Table]
+    components: Sequence[Mapping[str, Table]] = ()
+
+
+@dataclass
+class SurfaceSpec:
+    """What chroma2_surface holds."""
+
+    name: str
+    model: str
+    tables: Mapping[str, Table]
+    reemission_cdf: Table | None = None
+
+
+class SolidRecord(NamedTuple):
+    """What a solid is to the detector."""
+
+    solid_id: int = NEXT_SOLID_ID
+    channel_index: int = -1
+    channel_id: int = -1
+    efficiency_index: int = 0
+
+
+class WarningRecord(NamedTuple):
+    """One warning of a commit; numbers that say nothing are -1."""
+
+    kind: str
+    sentence: str
+    count: int
+    position: tuple[float, float, float]
+    instance: int
+    triangle: int
+    other_instance: int
+    other_triangle: int
+    material: int
+    surface: int
+
+
+class Primitive(NamedTuple):
+    """What a number in `last_hit_triangles` is."""
+
+    instance: int
+    triangle: int
+    inside_material: int
+    outside_material: int
+    surface: int
+    solid: SolidRecord
+    corners: NDArray[np.float32]
+
+
+def _fill_table(pins: Pins, target: Any, table: Table | None) -> None:
+    if table is None:
+        return
+    target.y = _doubles(pins, table.y)
+    target.x = ffi.NULL if table.x is None else _doubles(pins, table.x)
+    target.n = len(table.y)
+    target.unit = lib.CHROMA2_TABLE_EV if table.in_ev else lib.CHROMA2_TABLE_NM
+
+
+def _string(pins: Pins, value: str) -> Any:
+    pointer = ffi.new("char[]", value.encode())
+    pins.append(pointer)
+    return pointer
+
+
+def _material(pins: Pins, spec: MaterialSpec) -> Any:
+    m = ffi.new("chroma2_material *", lib.chroma2_material_default())
+    m.name = _string(pins, spec.name)
+    for name, table in spec.tables.items():
+        _fill_table(pins, getattr(m, name), table)
+    components = ffi.new("chroma2_component[]", len(spec.components))
+    for target, tables in zip(components, spec.components, strict=True):
+        target.size_bytes = lib.chroma2_component_default().size_bytes
+        for name, table in tables.items():
+            _fill_table(pins, getattr(target, name), table)
+    pins.append(components)
+    m.components = components
+    m.n_components = len(spec.components)
+    return m
+
+
+def _surface(pins: Pins, spec: SurfaceSpec) -> Any:
+    s = ffi.new("chroma2_surface *", lib.chroma2_surface_default())
+    s.name = _string(pins, spec.name)
+    s.model = _string(pins, spec.model)
+    tables = ffi.new("chroma2_named_table[]", max(1, len(spec.tables)))
+    for target, (name, table) in zip(tables, spec.tables.items(), strict=False):
+        target.name = _string(pins, name)
+        _fill_table(pins, target.table, table)
+    pins.append(tables)
+    s.tables = tables
+    s.n_tables = len(spec.tables)
+    _fill_table(pins, s.reemission_cdf, spec.reemission_cdf)
+    return s
+
+
+def _fill_solid(target: Any, record: SolidRecord) -> None:
+    target.solid_id = record.solid_id
+    target.channel_index = record.channel_index
+    target.channel_id = record.channel_id
+    target.efficiency_index = record.efficiency_index
+
+
+def _fill_pose(target: Any, rotation: Floats, displacement: Floats) -> None:
+    target.rotation = [float(r) for r in np.asarray(rotation).reshape(9)]
+    target.displacement_mm = [float(d) for d in np.asarray(displacement).reshape(3)]
+
+
+class SceneHandle:
+    """Owns a chroma2_scene."""
+
+    def __init__(self, pointer: Any):
+        self.pointer = ffi.gc(pointer, lib.chroma2_scene_destroy)
+
+    @classmethod
+    def create(
+        cls, grid: tuple[float, float, float] | None, strict: bool, threads: int,
+        max_warnings: int | None = None,
+    ) -> SceneHandle:
+        """An empty scene; grid is (low, high, step) in nm."""
+        options = ffi.new("chroma2_scene_options *", lib.chroma2_scene_options_default())
+        options.n_threads = threads
+        options.strict = int(strict)
+        if max_warnings is not None:
+            options.max_warnings = max_warnings
+        if grid is not None:
+            options.wavelength_low_nm, options.wavelength_high_nm = grid[0], grid[1]
+            options.wavelength_step_nm = grid[2]
+        out = ffi.new("chroma2_scene **")
+        check(lib.chroma2_scene_create(options, out))
+        return cls(out[0])
+
+    def edit(self) -> SceneHandle:
+        """A new, uncommitted scene with this one's content."""
+        out = ffi.new("chroma2_scene **")
+        check(lib.chroma2_scene_edit(self.pointer, out))
+        return SceneHandle(out[0])
+
+    def add_material(self, spec: MaterialSpec) -> int:
+        pins: Pins = []
+        out = ffi.new("uint32_t *")
+        check(lib.chroma2_scene_add_material(self.pointer, _material(pins, spec), out))
+        return int(out[0])
+
+    def add_surface(self, spec: SurfaceSpec) -> int:
+        pins: Pins = []
+        out = ffi.new("uint32_t *")
+        check(lib.chroma2_scene_add_surface(self.pointer, _surface(pins, spec), out))
+        return int(out[0])
+
+    def set_material(self, index: int, spec: MaterialSpec) -> None:
+        pins: Pins = []
+        check(lib.chroma2_scene_set_material(self.pointer, index, _material(pins, spec)))
+
+    def set_surface(self, index: int, spec: SurfaceSpec) -> None:
+        pins: Pins = []
+        check(lib.chroma2_scene_set_surface(self.pointer, index, _surface(pins, spec)))
+
+    def set_transform(self, instance: int, rotation: Floats, displacement: Floats) -> None:
+        pins: Pins = []
+        check(lib.chroma2_scene_set_instance_transform(
+            self.pointer, instance, _doubles(pins, np.asarray(rotation).reshape(9)),
+            _doubles(pins, displacement)))
+
+    def set_channel(self, instance: int, channel_index: int, channel_id: int) -> None:
+        check(lib.chroma2_scene_set_instance_channel(
+            self.pointer, instance, channel_index, channel_id))
+
+    def add_interface(self, inside: int, outside: int, surface: int) -> int:
+        out = ffi.new("uint32_t *")
+        check(lib.chroma2_scene_add_interface(self.pointer, inside, outside, surface, out))
+        return int(out[0])
+
+    def add_mesh(self, vertices: Any, triangles: Any, interfaces: Any) -> int:
+        pins: Pins = []
+        out = ffi.new("uint32_t *")
+        check(lib.chroma2_scene_add_mesh(
+            self.pointer, _array(pins, vertices, np.float32, "float"), len(vertices),
+            _array(pins, triangles, np.uint32, "uint32_t"), len(triangles),
+            _array(pins, interfaces, np.uint32, "uint32_t"), out))
+        return int(out[0])
+
+    def add_instance(
+        self, mesh: int, rotation: Floats, displacement: Floats, interface_offset: int,
+        solid: SolidRecord,
+    ) -> int:
+        i = ffi.new("chroma2_instance *", lib.chroma2_instance_default())
+        i.mesh = mesh
+        i.interface_offset = interface_offset
+        _fill_pose(i, rotation, displacement)
+        _fill_solid(i.solid, solid)
+        out = ffi.new("uint32_t *")
+        check(lib.chroma2_scene_add_instance(self.pointer, i, out))
+        return int(out[0])
+
+    def add_solid(
+        self, vertices: Any, triangles: Any, interfaces: Any, rotation: Floats,
+        displacement: Floats, interface_offset: int, solid: SolidRecord,
+        solid_of_triangle: Any = None, solids: Sequence[SolidRecord] = (),
+    ) -> int:
+        pins: Pins = []
+        s = ffi.new("chroma2_world_solid *", lib.chroma2_world_solid_default())
+        s.interface_offset = interface_offset
+        s.vertices = _array(pins, vertices, np.float32, "float")
+        s.n_vertices = len(vertices)
+        s.triangles = _array(pins, triangles, np.uint32, "uint32_t")
+        s.n_triangles = len(triangles)
+        s.interface_of_triangle = _array(pins, interfaces, np.uint32, "uint32_t")
+        _fill_pose(s, rotation, displacement)
+        _fill_solid(s.solid, solid)
+        if solid_of_triangle is not None:
+            s.solid_of_triangle = _array(pins, solid_of_triangle, np.uint32, "uint32_t")
+            records = ffi.new("chroma2_solid[]", len(solids))
+            for target, record in zip(records, solids, strict=True):
+                _fill_solid(target, record)
+            pins.append(records)
+            s.solids = records
+            s.n_solids = len(solids)
+        out = ffi.new("uint32_t *")
+        check(lib.chroma2_scene_add_solid(self.pointer, s, out))
+        return int(out[0])
+
+    def commit(self) -> None:
+        check(lib.chroma2_scene_commit(self.pointer))
+
+    def hash(self) -> bytes:
+        out = ffi.new("uint8_t[32]")
+        check(lib.chroma2_scene_hash(self.pointer, out))
+        return bytes(ffi.buffer(out))
+
+    def about(self) -> dict[str, Any]:
+        """Sizes of the committed scene."""
+        info = ffi.new("chroma2_scene_info *")
+        info.size_bytes = ffi.sizeof("chroma2_scene_info")
+        check(lib.chroma2_scene_about(self.pointer, info))
+        return _plain(info)
+
+    def warnings(self) -> list[WarningRecord]:
+        out = []
+        for i in range(lib.chroma2_scene_n_warnings(self.pointer)):
+            w = ffi.new("chroma2_scene_warning_record *")
+            w.size_bytes = ffi.sizeof("chroma2_scene_warning_record")
+            check(lib.chroma2_scene_warning(self.pointer, i, w))
+            numbers = [
+                -1 if n == NOTHING else int(n)
+                for n in (w.instance, w.triangle, w.other_instance, w.other_triangle,
+                          w.material, w.surface)
+            ]
+            kind = ffi.string(ffi.cast("chroma2_scene_warning_kind", w.kind))
+            x, y, z = w.position_mm
+            out.append(WarningRecord(
+                kind.removeprefix("CHROMA2_WARNING_"), text(w.sentence), int(w.count),
+                (x, y, z), *numbers))
+        return out
+
+    def primitive(self, primitive_id: int) -> Primitive:
+        p = ffi.new("chroma2_primitive *")
+        p.size_bytes = ffi.sizeof("chroma2_primitive")
+        check(lib.chroma2_scene_primitive(self.pointer, primitive_id, p))
+        return Primitive(
+            int(p.instance), int(p.triangle), int(p.inside_material), int(p.outside_material),
+            int(p.surface), _solid_record(p.solid),
+            np.array(list(p.corner_mm), dtype=np.float32).reshape(3, 3))
+
+    def solid(self, index: int) -> tuple[SolidRecord, tuple[float, float, float]]:
+        """A solid by its position among the solids, and its place in mm."""
+        record = ffi.new("chroma2_solid *")
+        place = ffi.new("double[3]")
+        check(lib.chroma2_scene_solid_at(self.pointer, index, record, place))
+        return _solid_record(record), (place[0], place[1], place[2])
+
+    def channels(self, n_channels: int) -> NDArray[np.uint32]:
+        """Index of the first solid of every channel, `NOTHING` if a channel has none."""
+        out = np.full(n_channels, NOTHING, dtype=np.uint32)
+        if n_channels:
+            check(lib.chroma2_scene_channels(
+                self.pointer, ffi.from_buffer("uint32_t[]", out, require_writable=True),
+                n_channels))
+        return out
+
+    def material_value(self, material: int, which: str, wavelength_nm: float) -> float:
+        """A property as photons see it: which is refractive_index, group_index, ..."""
+        out = ffi.new("float *")
+        code = getattr(lib, f"CHROMA2_{which.upper()}")
+        check(lib.chroma2_scene_material_value(self.pointer, material, code, wavelength_nm, out))
+        return float(out[0])
+
+
+def _solid_record(s: Any) -> SolidRecord:
+    return SolidRecord(
+        int(s.solid_id), int(s.channel_index), int(s.channel_id), int(s.efficiency_index))
+
+
+def _plain(struct: Any) -> dict[str, Any]:
+    """A flat C struct as a dictionary; size_bytes and reserved fields are left out."""
+    out: dict[str, Any] = {}
+    for name, kind in ffi.typeof(struct[0]).fields:
+        if name == "size_bytes" or name.startswith("reserved"):
+            continue
+        value = getattr(struct, name)
+        if kind.type.kind == "array" and kind.type.item.cname == "char":
+            value = text(value)
+        elif kind.type.kind == "array":
+            value = tuple(value)
+        out[name] = value
+    return out
+
+
+# ------------------------------------------------------------------ results
+
+
+class Column(NamedTuple):
+    """One column of a table: the array and what it means."""
+
+    data: NDArray[Any]
+    unit: str
+    meaning: str
+
+
+class ResultHandle:
+    """Owns a chroma2_result, or looks at the part that a callback is shown."""
+
+    def __init__(self, pointer: Any, *, owned: bool = True):
+        self.pointer = ffi.gc(pointer, lib.chroma2_result_destroy) if owned else pointer
+        self._owned = owned
+
+    def columns(self, rows: int) -> dict[str, Column]:
+        """Columns of a kind of rows; views of C memory, or copies of a part's."""
+        out: dict[str, Column] = {}
+        c = ffi.new("chroma2_result_column *")
+        for i in range(lib.chroma2_result_n_columns(rows)):
+            check(lib.chroma2_result_column_at(self.pointer, rows, i, c))
+            dtype = _DTYPES[int(c.dtype)]
+            n = int(c.n_rows)
+            shape = (n,) if c.n_components == 1 else (n, int(c.n_components))
+            if n == 0:
+                data = np.empty(shape, dtype)
+            else:
+                data = np.asarray(_Borrowed(self, c.data, dtype, shape))
+                if not self._owned:
+                    data = data.copy()
+            out[text(c.name)] = Column(data, text(c.unit), text(c.meaning))
+        return out
+
+    def ledger(self) -> dict[str, int]:
+        return _plain(ffi.new("chroma2_ledger *", lib.chroma2_result_ledger(self.pointer)))
+
+    def info(self) -> dict[str, Any]:
+        return _plain(ffi.new("chroma2_result_info *", lib.chroma2_result_about(self.pointer)))
+
+
+# ------------------------------------------------------------------ callbacks
+
+_in_callback = threading.local()
+
+
+def in_callback() -> bool:
+    """True on a dispatch thread, inside a callback: waiting here would never end."""
+    return getattr(_in_callback, "depth", 0) > 0
+
+
+class _Inside:
+    def __enter__(self) -> None:
+        _in_callback.depth = getattr(_in_callback, "depth", 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        _in_callback.depth -= 1
+
+
+class Ended(NamedTuple):
+    """How an event ended: no error, or one; and the result, if there is any."""
+
+    error: errors.Error | None
+    result: ResultHandle | None
+
+
+class Submission:
+    """One event on its way: keeps alive what C borrows, and resolves once, whichever comes first,
+    the return of submit or the end of the event.
+    """
+
+    def __init__(
+        self,
+        on_block: Callable[[ResultHandle], None] | None,
+        on_end: Callable[[Ended], None],
+        owner: Any,
+    ) -> None:
+        self.pins: Pins = [owner]
+        self.on_block = on_block
+        self.on_end = on_end
+        self.handle = ffi.new_handle(self)
+        self.callback_error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._future: Any = None
+        self._is_done = False
+        _live.add(self)
+
+    def attach(self, pointer: Any) -> None:
+        """Takes over the future that submit returned."""
+        with self._lock:
+            self._future = ffi.gc(pointer, lib.chroma2_future_destroy)
+            is_done = self._is_done
+        if is_done:
+            self._end()
+
+    def done(self) -> None:
+        """The event has ended; called once, on the dispatch thread."""
+        with self._lock:
+            self._is_done = True
+            is_attached = self._future is not None
+        if is_attached:
+            self._end()
+
+    def abandon(self) -> None:
+        """The submission failed: nothing will be called."""
+        _live.discard(self)
+
+    def _end(self) -> None:
+        out = ffi.new("chroma2_result **")
+        status = lib.chroma2_future_take(self._future, out)
+        error: errors.Error | None = None
+        if status != lib.CHROMA2_OK:
+            error = error_of(status, text(lib.chroma2_error_detail()))
+            if self.callback_error is not None:
+                error = errors.CallbackFailed(
+                    f"a callback raised {type(self.callback_error).__name__}: "
+                    f"{self.callback_error}")
+                error.__cause__ = self.callback_error
+        result = None if out[0] == ffi.NULL else ResultHandle(out[0])
+        _live.discard(self)
+        self.pins.clear()
+        self.on_end(Ended(error, result))
+
+    def cancel(self) -> None:
+        with self._lock:
+            future = self._future
+        if future is not None:
+            lib.chroma2_future_cancel(future)
+
+    def progress(self) -> tuple[int, int]:
+        with self._lock:
+            future = self._future
+        if future is None:
+            return 0, 0
+        out = ffi.new("uint64_t[2]")
+        lib.chroma2_future_progress(future, out, out + 1)
+        return int(out[0]), int(out[1])
+
+
+_live: set[Submission] = set()
+
+
+@ffi.def_extern(onerror=None)  # type: ignore[untyped-decorator]
+def chroma2_python_on_block(context: Any, part: Any) -> int:
+    submission: Submission = ffi.from_handle(context)
+    with _Inside():
+        try:
+            assert submission.on_block is not None
+            submission.on_block(ResultHandle(part, owned=False))
+        except BaseException as error:  # it must not cross into C; it fails this event
+            submission.callback_error = error
+            return int(lib.CHROMA2_CALLBACK_FAILED)
+    return int(lib.CHROMA2_OK)
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator]
+def chroma2_python_on_done(context: Any) -> None:
+    submission: Submission = ffi.from_handle(context)
+    with _Inside():
+        submission.done()
+
+
+@ffi.def_extern()  # type: ignore[untyped-decorator]
+def chroma2_python_on_metrics(context: Any, metrics: Any, n: int) -> None:
+    callback: Callable[[list[Metric]], None] = ffi.from_handle(context)
+    with _Inside():
+        callback(_metrics(metrics, n))
+
+
+# ------------------------------------------------------------------ sessions
+
+
+class Metric(NamedTuple):
+    """One number that a session keeps about itself."""
+
+    name: str
+    value: int
+    unit: str
+    kind: str
+    meaning: str
+
+
+_METRIC_KINDS = {
+    int(lib.CHROMA2_COUNTER): "counter",
+    int(lib.CHROMA2_GAUGE): "gauge",
+    int(lib.CHROMA2_HIGH_WATER): "high water",
+}
+
+
+def _metrics(pointer: Any, n: int) -> list[Metric]:
+    return [
+        Metric(text(m.name), int(m.value), text(m.unit), _METRIC_KINDS[int(m.kind)],
+               text(m.meaning))
+        for m in (pointer[i] for i in range(n))
+    ]
+
+
+@dataclass
+class ColumnSpec:
+    """One input column [n] or [n, 3]; stride 0 repeats one value."""
+
+    data: NDArray[Any]
+    repeat: bool = False
+
+
+@dataclass
+class EventSpec:
+    """What chroma2_event holds, in Python terms; see EventDescriptor for the meaning."""
+
+    event_id: int
+    scene: SceneHandle | None
+    seed: int | None
+    max_steps: int
+    t0_ns: float
+    keep: int
+    ordered: bool
+    first_photon: int
+    n_photons: int
+    user_tag: int
+    block_log2: int
+    sources: Sequence[Mapping[str, Any]] | None
+    n_batch: int = 0
+    columns: Mapping[str, ColumnSpec] = field(default_factory=dict)
+    track_photons: NDArray[np.uint64] | None = None
+
+
+def _sources(pins: Pins, sources: Sequence[Mapping[str, Any]]) -> Any:
+    out = ffi.new("chroma2_source[]", max(1, len(sources)))
+    for target, fields in zip(out, sources, strict=False):
+        ffi.memmove(ffi.addressof(target), ffi.new(
+            "chroma2_source *", lib.chroma2_source_default()), ffi.sizeof("chroma2_source"))
+        for name, value in fields.items():
+            if isinstance(value, np.ndarray):
+                value = _doubles(pins, value)
+            elif isinstance(value, tuple):
+                value = list(value)
+            setattr(target, name, value)
+    pins.append(out)
+    return out
+
+
+def _batch(pins: Pins, spec: EventSpec) -> Any:
+    batch = ffi.new("chroma2_photon_batch *", lib.chroma2_photon_batch_default())
+    batch.n = spec.n_batch
+    for name, column in spec.columns.items():
+        data = column.data
+        pins.append(data)
+        target = getattr(batch, name)
+        if data.dtype not in _CODES:
+            raise errors.InvalidType(f"{name} is {data.dtype} (it must hold float32 or uint32)")
+        target.data = ffi.cast("void *", data.ctypes.data)
+        target.dtype = _CODES[data.dtype]
+        target.stride_bytes = 0 if column.repeat or data.ndim == 0 else data.strides[0]
+        target.component_stride_bytes = data.strides[-1] if data.ndim == 2 else 0
+    pins.append(batch)
+    return batch
+
+
+def _event(pins: Pins, spec: EventSpec) -> Any:
+    e = ffi.new("chroma2_event *", lib.chroma2_event_default())
+    e.event_id = spec.event_id
+    if spec.scene is not None:
+        e.scene = spec.scene.pointer
+        pins.append(spec.scene)
+    e.has_seed = int(spec.seed is not None)
+    e.seed = spec.seed or 0
+    e.max_steps = spec.max_steps
+    e.t0_ns = spec.t0_ns
+    e.keep = spec.keep
+    e.order = lib.CHROMA2_ORDER_SORTED if spec.ordered else lib.CHROMA2_ORDER_NONE
+    if spec.sources is not None:
+        e.sources = _sources(pins, spec.sources)
+        e.n_sources = len(spec.sources)
+    else:
+        e.batch = _batch(pins, spec)
+    e.first_photon = spec.first_photon
+    e.n_photons = spec.n_photons
+    if spec.track_photons is not None:
+        e.track_photons = _array(pins, spec.track_photons, np.uint64, "uint64_t")
+        e.n_track_photons = len(spec.track_photons)
+    e.user_tag = spec.user_tag
+    e.block_log2 = spec.block_log2
+    pins.append(e)
+    return e
+
+
+class SessionHandle:
+    """Owns a chroma2_session."""
+
+    def __init__(self, options: Mapping[str, Any], scene: SceneHandle):
+        pins: Pins = []
+        o = ffi.new("chroma2_session_options *", lib.chroma2_session_options_default())
+        for name, value in options.items():
+            if name == "devices":
+                o.devices = _array(pins, value, np.int32, "int32_t")
+                o.n_devices = len(value)
+            elif isinstance(value, str):
+                setattr(o, name, _string(pins, value))
+            else:
+                setattr(o, name, value)
+        out = ffi.new("chroma2_session **")
+        check(lib.chroma2_session_open(o, scene.pointer, out))
+        self.pointer = out[0]
+        self._pid = os.getpid()
+        self._subscriptions: dict[int, Any] = {}
+        _sessions.add(self)
+
+    def require_here(self) -> None:
+        """Raises if this process is a fork of the one that opened the session."""
+        if os.getpid() != self._pid:
+            raise errors.SessionAfterFork(
+                "the session belongs to the parent process (threads do not survive a fork). "
+                "Open another one in the child?")
+        if self.pointer is None:
+            raise errors.Closed("the session is closed")
+
+    def about(self) -> dict[str, Any]:
+        self.require_here()
+        info = ffi.new("chroma2_session_info *")
+        check(lib.chroma2_session_about(self.pointer, info))
+        return _plain(info)
+
+    def submit(self, specs: Sequence[EventSpec], submissions: Sequence[Submission]) -> None:
+        """Submits all of the events or none."""
+        self.require_here()
+        n = len(specs)
+        events = ffi.new("chroma2_event[]", max(1, n))
+        for i, (spec, submission) in enumerate(zip(specs, submissions, strict=True)):
+            event = _event(submission.pins, spec)
+            event.on_done = lib.chroma2_python_on_done
+            event.on_done_context = submission.handle
+            if submission.on_block is not None:
+                event.on_block = lib.chroma2_python_on_block
+                event.on_block_context = submission.handle
+            ffi.memmove(events + i, event, ffi.sizeof("chroma2_event"))
+        futures = ffi.new("chroma2_future *[]", max(1, n))
+        if n == 1:
+            check(lib.chroma2_session_submit(self.pointer, events, futures))
+        else:
+            check(lib.chroma2_session_submit_many(self.pointer, events, n, futures))
+        for submission, pointer in zip(submissions, futures, strict=False):
+            submission.attach(pointer)
+
+    def intersect(
+        self, origins: NDArray[np.float32], directions: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
+        self.require_here()
+        pins: Pins = []
+        n = len(origins)
+        distance = np.empty(n, np.float32)
+        triangle = np.empty(n, np.int32)
+        instance = np.empty(n, np.int32)
+        if n:
+            check(lib.chroma2_session_intersect(
+                self.pointer, _array(pins, origins, np.float32, "float"),
+                _array(pins, directions, np.float32, "float"), n,
+                ffi.from_buffer("float[]", distance, require_writable=True),
+                ffi.from_buffer("int32_t[]", triangle, require_writable=True),
+                ffi.from_buffer("int32_t[]", instance, require_writable=True)))
+        return distance, triangle, instance
+
+    def replay(self, spec: EventSpec, photon_ids: NDArray[np.uint64]) -> ResultHandle:
+        self.require_here()
+        pins: Pins = []
+        out = ffi.new("chroma2_result **")
+        check(lib.chroma2_session_replay(
+            self.pointer, _event(pins, spec), _array(pins, photon_ids, np.uint64, "uint64_t"),
+            len(photon_ids), out))
+        return ResultHandle(out[0])
+
+    def count_photons(self, spec: EventSpec) -> int:
+        self.require_here()
+        pins: Pins = []
+        out = ffi.new("uint64_t *")
+        check(lib.chroma2_session_count_photons(self.pointer, _event(pins, spec), out))
+        return int(out[0])
+
+    def metrics(self) -> list[Metric]:
+        self.require_here()
+        n = ffi.new("size_t *")
+        check(lib.chroma2_session_metrics(self.pointer, ffi.NULL, 0, n))
+        array = ffi.new("chroma2_metric[]", max(1, n[0]))
+        capacity = n[0]
+        check(lib.chroma2_session_metrics(self.pointer, array, capacity, n))
+        return _metrics(array, min(capacity, n[0]))
+
+    def subscribe(self, callback: Callable[[list[Metric]], None], period_ms: int) -> int:
+        self.require_here()
+        handle = ffi.new_handle(callback)
+        out = ffi.new("uint32_t *")
+        check(lib.chroma2_session_subscribe(
+            self.pointer, lib.chroma2_python_on_metrics, handle, period_ms, out))
+        self._subscriptions[int(out[0])] = (handle, callback)
+        return int(out[0])
+
+    def unsubscribe(self, subscription: int) -> None:
+        self.require_here()
+        lib.chroma2_session_unsubscribe(self.pointer, subscription)
+        self._subscriptions.pop(subscription, None)
+
+    def close(self, cancel: bool) -> None:
+        """Closes and frees; a second call does nothing."""
+        if self.pointer is None or os.getpid() != self._pid:
+            return
+        mode = lib.CHROMA2_CLOSE_CANCEL if cancel else lib.CHROMA2_CLOSE_DRAIN
+        check(lib.chroma2_session_close(self.pointer, mode))
+        pointer, self.pointer = self.pointer, None
+        _sessions.discard(self)
+        lib.chroma2_session_destroy(pointer)
+        self._subscriptions.clear()
+
+    def __del__(self) -> None:
+        pointer = getattr(self, "pointer", None)
+        if pointer is None or os.getpid() != self._pid:
+            return
+        self.pointer = None
+        if in_callback():  # the dispatch thread cannot wait for itself
+            keep = self._subscriptions
+            threading.Thread(
+                target=lambda: (lib.chroma2_session_destroy(pointer), keep), daemon=True).start()
+        else:
+            lib.chroma2_session_destroy(pointer)
+
+
+_sessions: weakref.WeakSet[SessionHandle] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """No callback may reach an interpreter that is going away."""
+    for session in list(_sessions):
+        session.close(cancel=True)
+
+
+def history_bits() -> dict[str, int]:
+    """History names and bit numbers of the C library, for the tests."""
+    prefix, suffix = "CHROMA2_HISTORY_", "_SHIFT"
+    names: Iterable[str] = dir(lib)
+    return {
+        name[len(prefix) : -len(suffix)]: int(getattr(lib, name))
+        for name in names
+        if name.startswith(prefix) and name.endswith(suffix)
+    }

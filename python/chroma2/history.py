@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The history word of a photon: one bit per kind of thing that happened to it.
+
+Bits 0-11 and 31 are Chroma's. The bits are OR-ed and never cleared: they say what happened, not in
+which order or how often.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class History(enum.IntFlag):
+    """History bits; prints as ``BULK_ABSORB|RAYLEIGH_SCATTER``."""
+
+    NO_HIT = 1 << 0
+    BULK_ABSORB = 1 << 1
+    SURFACE_DETECT = 1 << 2
+    SURFACE_ABSORB = 1 << 3
+    RAYLEIGH_SCATTER = 1 << 4
+    REFLECT_DIFFUSE = 1 << 5
+    REFLECT_SPECULAR = 1 << 6
+    SURFACE_REEMIT = 1 << 7
+    SURFACE_TRANSMIT = 1 << 8
+    BULK_REEMIT = 1 << 9
+    CHERENKOV = 1 << 10
+    SCINTILLATION = 1 << 11
+    MEDIUM_MISMATCH = 1 << 16
+    STUCK = 1 << 28
+    LINEAGE_FULL = 1 << 29
+    CANCELLED_PHOTON = 1 << 30
+    NAN_ABORT = 1 << 31
+
+    def __str__(self) -> str:
+        return flag_names(int(self))
+
+
+NO_HIT = History.NO_HIT
+BULK_ABSORB = History.BULK_ABSORB
+SURFACE_DETECT = History.SURFACE_DETECT
+SURFACE_ABSORB = History.SURFACE_ABSORB
+RAYLEIGH_SCATTER = History.RAYLEIGH_SCATTER
+REFLECT_DIFFUSE = History.REFLECT_DIFFUSE
+REFLECT_SPECULAR = History.REFLECT_SPECULAR
+SURFACE_REEMIT = History.SURFACE_REEMIT
+SURFACE_TRANSMIT = History.SURFACE_TRANSMIT
+BULK_REEMIT = History.BULK_REEMIT
+CHERENKOV = History.CHERENKOV
+SCINTILLATION = History.SCINTILLATION
+MEDIUM_MISMATCH = History.MEDIUM_MISMATCH
+STUCK = History.STUCK
+LINEAGE_FULL = History.LINEAGE_FULL
+CANCELLED_PHOTON = History.CANCELLED_PHOTON
+NAN_ABORT = History.NAN_ABORT
+
+ENDED = (
+    NO_HIT | BULK_ABSORB | SURFACE_DETECT | SURFACE_ABSORB
+    | STUCK | LINEAGE_FULL | CANCELLED_PHOTON | NAN_ABORT
+)
+"""Any of these bits ends a photon."""
+
+# Opticks' bit, its two letters, ours. Opticks keeps an ordered sequence and marks every boundary;
+# our word has neither, so refraction (BT) shows only where a surface chose to transmit.
+_OPTICKS = (
+    (1 << 0, "CK", CHERENKOV),
+    (1 << 1, "SI", SCINTILLATION),
+    (1 << 4, "RE", BULK_REEMIT | SURFACE_REEMIT),
+    (1 << 5, "SC", RAYLEIGH_SCATTER),
+    (1 << 8, "DR", REFLECT_DIFFUSE),
+    (1 << 9, "SR", REFLECT_SPECULAR),
+    (1 << 11, "BT", SURFACE_TRANSMIT),
+    (1 << 2, "MI", NO_HIT),
+    (1 << 3, "AB", BULK_ABSORB),
+    (1 << 6, "SD", SURFACE_DETECT),
+    (1 << 7, "SA", SURFACE_ABSORB),
+    (1 << 13, "NA", NAN_ABORT),
+)
+_OPTICKS_TORCH = 1 << 12
+
+
+def flag_names(flags: int, separator: str = "|") -> str:
+    """The names of the bits of one history word, ended by the lowest bits first.
+
+    ``flag_names(0x12)`` is ``"BULK_ABSORB|RAYLEIGH_SCATTER"``; 0 gives ``"0"`` (still alive);
+    bits without a name are given in hexadecimal.
+    """
+    word = int(flags) & 0xFFFFFFFF
+    names = [bit.name or "" for bit in History if word & bit.value]
+    rest = word & ~sum(bit.value for bit in History)
+    if rest:
+        names.append(hex(rest))
+    return separator.join(names) or "0"
+
+
+def to_opticks(flags: ArrayLike) -> NDArray[np.uint32]:
+    """History words as Opticks flag masks, any shape.
+
+    Photons that are neither Cherenkov nor scintillation light get TORCH. A Fresnel reflection is
+    SURFACE_SREFLECT here, since one bit of ours covers both. STUCK, LINEAGE_FULL, CANCELLED_PHOTON
+    and MEDIUM_MISMATCH have no counterpart there and are left out.
+    """
+    words = np.asarray(flags).astype(np.uint32)
+    out = np.zeros_like(words)
+    for bit, _, ours in _OPTICKS:
+        out |= np.where(words & np.uint32(int(ours)), np.uint32(bit), np.uint32(0))
+    light = np.uint32(int(CHERENKOV | SCINTILLATION))
+    out |= np.where(words & light, np.uint32(0), np.uint32(_OPTICKS_TORCH))
+    return out
+
+
+def opticks_letters(flags: int) -> str:
+    """One history word in Opticks' two-letter style, birth first and fate last: ``"TO SC SD"``.
+
+    The letters in between are in a fixed order, not in the order of events.
+    """
+    word = int(flags)
+    letters = [name for _, name, ours in _OPTICKS if word & int(ours)]
+    if not word & int(CHERENKOV | SCINTILLATION):
+        letters.insert(0, "TO")
+    return " ".join(letters)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** Watertight, scale-free ray against triangle.
+ *
+ *  source  Woop, Benthin, Wald 2013, "Watertight Ray/Triangle Intersection", JCGT 2(1), listing 1.
+ *  It differs in one place: the edge functions of every candidate are taken again in double, where
+ *  products of floats are exact. Their signs then are exact (the float ones are, unless 0), and
+ *  their ratios good to a float's rounding even if the triangle is seen edge-on; so the hit lies on
+ *  the triangle and near the ray, which is what lets a tree of padded boxes cull.
+ *  The proof needs plain products and differences: never let a compiler contract them. */
+#pragma once
+#include "base/vec3.h"
+
+/** A ray after the shear that makes it the z axis: one for all its triangles. */
+typedef struct trace_setup {
+    vec3 origin;
+    uint32_t kx, ky, kz; // kz: axis of the largest direction component
+    float sx, sy, sz;
+} trace_setup;
+
+/** Where a ray's line meets a triangle. */
+typedef struct triangle_hit {
+    float t;               // signed distance, in lengths of the direction
+    uint32_t from_outside; // 1: met from the side that (v1-v0)x(v2-v1) points to
+    float weight[3];       // of v0, v1, v2; divide by their sum for barycentric coordinates
+} triangle_hit;
+
+CHROMA2_HOST_DEVICE float
+vec3_component(vec3 v, uint32_t axis)
+{
+    return axis == 0 ? v.x : (axis == 1 ? v.y : v.z);
+}
+
+CHROMA2_HOST_DEVICE trace_setup
+trace_setup_make(vec3 origin, vec3 direction)
+{
+    const float x = fabsf(direction.x);
+    const float y = fabsf(direction.y);
+    const float z = fabsf(direction.z);
+    trace_setup s;
+    s.origin = origin;
+    s.kz = x > y ? (x > z ? 0u : 2u) : (y > z ? 1u : 2u);
+    s.kx = s.kz == 2 ? 0u : s.kz + 1u;
+    s.ky = s.kx == 2 ? 0u : s.kx + 1u;
+    const float along = vec3_component(direction, s.kz);
+    if (along < 0.0f) { // keeps the triangles' orientation
+        const uint32_t kx = s.kx;
+        s.kx = s.ky;
+        s.ky = kx;
+    }
+    s.sx = vec3_component(direction, s.kx) / along;
+    s.sy = vec3_component(direction, s.ky) / along;
+    s.sz = 1.0f / along;
+    return s;
+}
+
+/** The sign of a b - c d is exact: two exact products, one rounding. */
+CHROMA2_HOST_DEVICE double
+triangle_edge(float a, float b, float c, float d)
+{
+    return (double)a * (double)b - (double)c * (double)d;
+}
+
+/** Whether the line of the ray meets the triangle, edges and corners included; a degenerate or
+ *  edge-on triangle is never met. out_hit is written only then. */
+CHROMA2_HOST_DEVICE bool
+triangle_intersect(const trace_setup *s, const vec3 corner[3], triangle_hit *out_hit)
+{
+    const vec3 a = vec3_sub(corner[0], s->origin);
+    const vec3 b = vec3_sub(corner[1], s->origin);
+    const vec3 c = vec3_sub(corner[2], s->origin);
+    const float az = vec3_component(a, s->kz);
+    const float bz = vec3_component(b, s->kz);
+    const float cz = vec3_component(c, s->kz);
+    const float ax = vec3_component(a, s->kx) - s->sx * az;
+    const float ay = vec3_component(a, s->ky) - s->sy * az;
+    const float bx = vec3_component(b, s->kx) - s->sx * bz;
+    const float by = vec3_component(b, s->ky) - s->sy * bz;
+    const float cx = vec3_component(c, s->kx) - s->sx * cz;
+    const float cy = vec3_component(c, s->ky) - s->sy * cz;
+    const float u = cx * by - cy * bx;
+    const float v = ax * cy - ay * cx;
+    const float w = bx * ay - by * ax;
+    if ((u < 0.0f || v < 0.0f || w < 0.0f) && (u > 0.0f || v > 0.0f || w > 0.0f)) {
+        return false;
+    }
+    const double exact_u = triangle_edge(cx, by, cy, bx);
+    const double exact_v = triangle_edge(ax, cy, ay, cx);
+    const double exact_w = triangle_edge(bx, ay, by, ax);
+    if ((exact_u < 0.0 || exact_v < 0.0 || exact_w < 0.0) &&
+        (exact_u > 0.0 || exact_v > 0.0 || exact_w > 0.0)) {
+        return false;
+    }
+    out_hit->weight[0] = (float)exact_u;
+    out_hit->weight[1] = (float)exact_v;
+    out_hit->weight[2] = (float)exact_w;
+    const float det = out_hit->weight[0] + out_hit->weight[1] + out_hit->weight[2];
+    if (det == 0.0f) {
+        return false;
+    }
+    const float depth = out_hit->weight[0] * az + out_hit->weight[1] * bz + out_hit->weight[2] * cz;
+    out_hit->t = s->sz * depth / det;
+    out_hit->from_outside = det > 0.0f ? 1u : 0u;
+    return true;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** What a medium does: free paths, absorption, and which of its components absorbed. */
+#pragma once
+#include "physics/boundary.h"
+#include "physics/reemit.h"
+
+/** A length from a table; a cell with an infinite end is infinite. */
+CHROMA2_HOST_DEVICE float
+length_lookup(const scene_view *scene, uint32_t table, float wavelength_nm)
+{
+    const float length_mm = table_lookup(scene, table, wavelength_nm);
+    return length_mm == length_mm ? length_mm : bits_float(0x7f800000u);
+}
+
+/** How far a photon gets before a medium absorbs or scatters it. */
+typedef struct free_path {
+    float absorb_mm, scatter_mm;
+} free_path;
+
+/** Draws both lengths. Infinite mean lengths never end a path; a mean of 0 ends it at once.
+ *  words  [0] absorption, [1] scattering */
+CHROMA2_HOST_DEVICE free_path
+bulk_free_path(const scene_view *scene, uint32_t medium, float wavelength_nm, random4 words)
+{
+    const material_record *const material = scene->materials + medium;
+    free_path path;
+    path.absorb_mm =
+        length_lookup(scene, material->absorption_mm, wavelength_nm) * exponential(words.w[0]);
+    path.scatter_mm =
+        length_lookup(scene, material->scattering_mm, wavelength_nm) * exponential(words.w[1]);
+    return path;
+}
+
+/** What became of an absorbed photon. */
+typedef struct bulk_choice {
+    const component_record *component; // NULL: the medium has none
+    uint32_t is_reemitted;             // the photon itself goes on
+    uint32_t n_children;               // it ends, these are born
+} bulk_choice;
+
+/** Chooses the component with probability L / L_i in order, the last one taking what is left, and
+ *  what it does: with a mean yield up to 1 it re-emits the photon with that probability; above 1
+ *  a Poisson number of children is born instead.
+ *  step   of the photon when it was absorbed
+ *  A pure function of the record, so that a later stage finds the same children. */
+CHROMA2_HOST_DEVICE bulk_choice
+bulk_choose(const step_context *context, const photon *p, uint32_t step)
+{
+    const scene_view *const scene = context->scene;
+    const material_record *const material = scene->materials + photon_medium(p);
+    bulk_choice choice;
+    choice.component = NULL;
+    choice.is_reemitted = 0;
+    choice.n_children = 0;
+    if (material->n_components == 0) {
+        return choice;
+    }
+    const random4 words = draw(
+        context->key, context->event_id, photon_id(p), photon_lineage(p), step, RANDOM_BULK, 0);
+    const component_record *component = scene->components + material->first_component;
+    if (material->n_components > 1) {
+        const component_record *const last = component + material->n_components - 1;
+        const float u = uniform(words.w[0]);
+        const float total_mm = table_lookup(scene, material->absorption_mm, p->wavelength_nm);
+        float share = 0.0f;
+        for (; component < last; ++component) {
+            share += total_mm / table_lookup(scene, component->absorption_mm, p->wavelength_nm);
+            if (u < share) {
+                break;
+            }
+        }
+    }
+    choice.component = component;
+    const float yield = table_lookup(scene, component->yield, p->wavelength_nm);
+    if (yield <= 1.0f) {
+        choice.is_reemitted = uniform(words.w[1]) < yield ? 1u : 0u;
+    } else {
+        choice.n_children = poisson(yield, draw(context->key, context->event_id, photon_id(p),
+                                               photon_lineage(p), step, RANDOM_BULK, 1));
+    }
+    return choice;
+}
+
+/** Absorbs p where it is, and perhaps re-emits it. Returns an enum step_process. */
+CHROMA2_HOST_DEVICE uint32_t
+bulk_absorb(const step_context *context, photon *p)
+{
+    const bulk_choice choice = bulk_choose(context, p, photon_step(p));
+    p->primitive = NO_PRIMITIVE;
+    if (choice.is_reemitted != 0) {
+        reemit(context->scene, choice.component, photon_draw(context, p, RANDOM_REEMIT, 0),
+            photon_draw(context, p, RANDOM_REEMIT, 1), p);
+        return PROCESS_BULK_REEMIT;
+    }
+    p->history |= CHROMA2_HISTORY(BULK_ABSORB);
+    return choice.n_children > 0 ? PROCESS_SPAWN : PROCESS_BULK_ABSORB;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** What every model of this room is given: scene, switches, and the key of its random numbers. */
+#pragma once
+#include "base/draw.h"
+#include "geometry/scene_view.h"
+
+/** Switches of the physics: name, value in preset "chroma", value in "precise", meaning. */
+#define PHYSICS_SWITCH_LIST(X)                                                                     \
+    X(timing, 0, 1, "flight time by 0: phase velocity, 1: group velocity")                         \
+    X(mirror_polarization, 0, 1, "at mirrors polarization is 0: unchanged, 1: mirrored")           \
+    X(fresnel_polarization, 0, 1, "dielectric boundaries 0: collapse it to s or p, 1: are coherent")
+
+typedef struct physics_options {
+#define X(name, chroma, precise, meaning) uint32_t name;
+    PHYSICS_SWITCH_LIST(X)
+#undef X
+} physics_options;
+
+CHROMA2_HOST_DEVICE physics_options
+physics_chroma(void)
+{
+    physics_options options;
+#define X(name, chroma, precise, meaning) options.name = chroma;
+    PHYSICS_SWITCH_LIST(X)
+#undef X
+    return options;
+}
+
+CHROMA2_HOST_DEVICE physics_options
+physics_precise(void)
+{
+    physics_options options;
+#define X(name, chroma, precise, meaning) options.name = precise;
+    PHYSICS_SWITCH_LIST(X)
+#undef X
+    return options;
+}
+
+/** Everything a step depends on besides the photon. */
+typedef struct step_context {
+    const scene_view *scene;
+    const physics_options *physics;
+    random_key key;
+    uint32_t event_id;
+    uint32_t cull; // 1: searches end at the free path. The histories are the same
+} step_context;
+
+/* Where each random number of this room lives: purpose, block, words.
+ *   STEP        0      [0] absorption length, [1] scattering length, [2] the surface's choice
+ *   FRESNEL     0      [0] s or p, [1] reflected or refracted
+ *   SCATTER     0      [0] angle to the polarization, [1] azimuth
+ *   BULK        0      [0] component, [1] re-emitted or not
+ *   BULK        1      number of children
+ *   REEMIT      0, 1   re-emission of the photon itself; see reemit.h
+ *   REEMIT      2, 3   birth of a child, at its own lineage and step 0
+ *   SURFACE     0      [0] [1] direction, [2] polarization after a diffuse reflection
+ *   SURFACE     1..    further choices of a surface model
+ *   GENERATION  0..63  see source.h */
+CHROMA2_HOST_DEVICE random4
+photon_draw(const step_context *context, const photon *p, uint32_t purpose, uint32_t block)
+{
+    return draw(context->key, context->event_id, photon_id(p), photon_lineage(p), photon_step(p),
+        purpose, block);
+}

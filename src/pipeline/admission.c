@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The admission thread: gives events their slots and turns them into orders, round robin, so that
+ *  a short event passes a long one. It is the only place where photons wait. */
+#include <string.h>
+
+#include "pipeline/ingest.h"
+#include "pipeline/orchestrator_inside.h"
+
+/** Why an event got no order this time. */
+typedef enum issue_outcome { ISSUED, ISSUE_OVER, NO_ORDER, NO_STAGING, NO_BLOCK } issue_outcome;
+
+/** Takes back the orders whose photons have all started. */
+static bool
+orders_reclaim(orchestrator *self)
+{
+    uint32_t done[N_ORDERS];
+    const uint32_t n = queue_pop(&self->view.order_done, done, N_ORDERS);
+    for (uint32_t i = 0; i < n; ++i) {
+        photon_order *const order = self->view.orders + done[i];
+        if (order->staged != NULL) {
+            void *const buffer = (void *)(uintptr_t)order->staged;
+            if (staging_arena_return(self->staging, buffer) != CHROMA2_OK) {
+                check_failed(__FILE__, __LINE__, "staging buffer of an order");
+            }
+        }
+        self->free_orders[self->n_free_orders++] = done[i];
+    }
+    return n > 0;
+}
+
+/** Gives waiting events their slots, oldest first. */
+static bool
+slots_assign(orchestrator *self)
+{
+    bool has_moved = false;
+    pthread_mutex_lock(&self->mutex);
+    while (self->waiting_first != NULL && self->n_free_slots > 0) {
+        event_run *const run = self->waiting_first;
+        self->waiting_first = run->next;
+        self->waiting_last = self->waiting_first == NULL ? NULL : self->waiting_last;
+        run->slot = self->free_slots[--self->n_free_slots];
+        run->has_slot = true;
+        event_run_fill_slot(run, self->options.open_blocks, &self->view.events[run->slot]);
+        run->start_ns = clock_now_ns();
+        if (atomic_load_acquire_u32(&run->is_cancelled) != 0) {
+            self->view.events[run->slot].cancelled = 1;
+        }
+        self->runs[run->slot] = run;
+        self->issuing[self->n_issuing++] = run;
+        has_moved = true;
+    }
+    pthread_mutex_unlock(&self->mutex);
+    return has_moved;
+}
+
+/** No more orders for this event: drops the open block's guard and tells dispatch. */
+static void
+issue_finish(orchestrator *self, event_run *run)
+{
+    if (run->is_block_open) {
+        const uint32_t block = (uint32_t)((run->n_opened - 1) % self->options.open_blocks);
+        block_leave(&self->view, run->slot, block, 1);
+        run->is_block_open = false;
+    }
+    const uint32_t entry = run->slot * MAX_OPEN_BLOCKS + ISSUE_DONE_BLOCK;
+    queue_push(&self->view.block_done, &entry, 1);
+    wake_signal_raise(&self->dispatch_signal);
+}
+
+/** Opens the next block if the window has room. */
+static bool
+block_open(orchestrator *self, event_run *run)
+{
+    if (run->is_block_open) {
+        return true;
+    }
+    if (run->n_opened - atomic_load_acquire_u64(&run->n_closed) >= self->options.open_blocks) {
+        return false;
+    }
+    event_slot *const slot = &self->view.events[run->slot];
+    atomic_store_release_u64(&slot->outstanding[run->n_opened % self->options.open_blocks], 1);
+    ++run->n_opened;
+    run->is_block_open = true;
+    return true;
+}
+
+/** Photons left in the open block. */
+static uint64_t
+block_left(const event_run *run)
+{
+    const uint64_t n_left = run->n_photons - run->n_issued;
+    if (event_run_n_blocks(run) == 1) {
+        return n_left;
+    }
+    const uint64_t end = run->n_opened << run->block_log2;
+    const uint64_t n_block = end - run->n_issued;
+    return n_left < n_block ? n_left : n_block;
+}
+
+static void
+order_publish(orchestrator *self, uint32_t order_index)
+{
+    queue_push(&self->view.order_waiting, &order_index, 1);
+    self->ops->wake(self->backend);
+}
+
+/** On an ingestion thread: packs the columns of an order, then publishes it. */
+static void
+order_pack(void *context)
+{
+    const ingest_task *const task = context;
+    orchestrator *const self = task->owner;
+    const photon_order *const order = self->view.orders + task->order_index;
+    batch_pack(&task->run->batch, order->first_photon, order->ids, order->n,
+        (float *)(uintptr_t)order->staged);
+    metric_add(&self->view.metrics, METRIC_bytes_in,
+        (uint64_t)order->n * batch_floats(order->columns) * sizeof(float));
+    order_publish(self, task->order_index);
+}
+
+/** Makes one order of an event, if it can. */
+static issue_outcome
+order_issue(orchestrator *self, event_run *run)
+{
+    event_slot *const slot = &self->view.events[run->slot];
+    float *buffer = NULL;
+    if (run->n_issued == run->n_photons || atomic_load_relaxed_u32(&slot->cancelled) != 0) {
+        issue_finish(self, run);
+        return ISSUE_OVER;
+    }
+    if (self->n_free_orders == 0) {
+        return NO_ORDER;
+    }
+    if (!block_open(self, run)) {
+        return NO_BLOCK;
+    }
+    if (run->has_batch) {
+        buffer = staging_arena_lend(self->staging);
+        if (buffer == NULL) {
+            return NO_STAGING;
+        }
+    }
+    const uint64_t left = block_left(run);
+    const uint32_t n = left < ORDER_PHOTONS ? (uint32_t)left : ORDER_PHOTONS;
+    const uint32_t index = self->free_orders[--self->n_free_orders];
+    photon_order *const order = self->view.orders + index;
+    memset(order, 0, sizeof *order);
+    order->event_slot = run->slot;
+    order->n = n;
+    order->first_photon = run->first_photon + run->n_issued;
+    order->ids = run->ids != NULL ? run->ids + run->n_issued : NULL;
+    order->staged = buffer;
+    order->columns = run->has_batch ? batch_columns(&run->batch) : 0;
+    const uint32_t block = (uint32_t)((run->n_opened - 1) % self->options.open_blocks);
+    atomic_fetch_add_relaxed_u64(&slot->outstanding[block], n);
+    run->n_issued += n;
+    if (n == left) {
+        block_leave(&self->view, run->slot, block, 1);
+        run->is_block_open = false;
+    }
+    if (!run->has_batch) {
+        order_publish(self, index);
+        return ISSUED;
+    }
+    ingest_task *const task = &self->ingest_tasks[index];
+    task->owner = self;
+    task->run = run;
+    task->order_index = index;
+    stream *const lane = self->ingest_streams[self->n_ingested++ % N_INGEST_STREAMS];
+    if (stream_submit(lane, order_pack, task) != CHROMA2_OK) {
+        order_pack(task); // no memory for the task: pack it here
+    }
+    return ISSUED;
+}
+
+/** One order for each event in turn; says what held the last one back. */
+static bool
+events_serve(orchestrator *self, issue_outcome *out_obstacle)
+{
+    bool has_moved = false;
+    *out_obstacle = ISSUE_OVER;
+    for (uint32_t n_tried = self->n_issuing; n_tried > 0 && *out_obstacle != NO_ORDER; --n_tried) {
+        self->cursor = self->cursor < self->n_issuing ? self->cursor : 0;
+        const issue_outcome outcome = order_issue(self, self->issuing[self->cursor]);
+        if (outcome == ISSUE_OVER) {
+            self->issuing[self->cursor] = self->issuing[--self->n_issuing];
+            has_moved = true;
+        } else {
+            has_moved = has_moved || outcome == ISSUED;
+            *out_obstacle = outcome == ISSUED ? *out_obstacle : outcome;
+            ++self->cursor;
+        }
+    }
+    return has_moved;
+}
+
+void *
+admission_main(void *argument)
+{
+    orchestrator *const self = argument;
+    while (atomic_load_acquire_u32(&self->is_stopping) == 0) {
+        const uint64_t seen = wake_signal_count(&self->admission_signal);
+        issue_outcome obstacle = ISSUE_OVER;
+        bool has_moved = orders_reclaim(self);
+        has_moved = slots_assign(self) || has_moved;
+        has_moved = events_serve(self, &obstacle) || has_moved;
+        if (!has_moved) {
+            const uint64_t begin = clock_now_ns();
+            wake_signal_wait(&self->admission_signal, seen, obstacle == ISSUE_OVER ? 50000000u : 500000u);
+            const uint64_t waited = clock_now_ns() - begin;
+            metric_add(&self->view.metrics, METRIC_straggler_wait_ns,
+                obstacle == NO_BLOCK ? waited : 0);
+            metric_add(&self->view.metrics, METRIC_back_pressure_ns,
+                obstacle == NO_ORDER || obstacle == NO_STAGING ? waited : 0);
+        }
+    }
+    return NULL;
+}

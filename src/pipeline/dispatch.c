@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The dispatch thread: drains rows, closes blocks in order, calls callbacks, resolves futures. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipeline/orchestrator_inside.h"
+
+enum { DRAIN_ROWS = 4096, UNSORTED_FLUSH_ROWS = 65536, DONE_BATCH = 256 };
+
+static const uint64_t PROGRESS_PERIOD_NS = 20000000;
+
+/** Notes the first failure of an event and lets its photons end. */
+static void
+run_fail(orchestrator *self, event_run *run, chroma2_status status)
+{
+    if (run->status == CHROMA2_OK) {
+        run->status = status;
+        error_detail_copy(run->error, sizeof run->error);
+    }
+    orchestrator_cancel(self, run);
+}
+
+static source_ranges
+run_sources(const event_run *run)
+{
+    source_ranges ranges;
+    ranges.records = run->sources.records;
+    ranges.n = run->sources.n_records;
+    return ranges;
+}
+
+/** Hands the part to the user's callback and empties it. */
+static void
+part_deliver(orchestrator *self, event_run *run, uint64_t first_photon, uint64_t n_photons)
+{
+    chroma2_result *const part = run->part;
+    part->info.is_part = 1;
+    part->info.event_id = run->event_id;
+    part->info.user_tag = run->user_tag;
+    part->info.t0_ns = run->t0_ns;
+    part->info.first_photon = first_photon;
+    part->info.n_photons = n_photons;
+    part->ledger = ledger_read(&self->view.events[run->slot]);
+    const uint64_t begin = clock_now_ns();
+    const chroma2_status status = run->on_block(run->on_block_context, part);
+    metric_add(&self->view.metrics, METRIC_callbacks, 1);
+    metric_add(&self->view.metrics, METRIC_callback_ns, clock_now_ns() - begin);
+    if (status != CHROMA2_OK) {
+        run_fail(self, run,
+            error_set(CHROMA2_CALLBACK_FAILED, "the event's callback returned %s (photons %llu..)",
+                chroma2_status_name(status), (unsigned long long)first_photon));
+    }
+    result_clear(part);
+}
+
+/** Moves a block's rows into the result, or to the callback. */
+static void
+block_deliver(orchestrator *self, event_run *run, row_block *block, uint64_t first_photon,
+    uint64_t n_photons)
+{
+    chroma2_status status = CHROMA2_OK;
+    uint32_t *order = NULL;
+    chroma2_result *const into = run->on_block != NULL ? run->part : run->result;
+    if (run->order == CHROMA2_ORDER_SORTED) {
+        TRY(row_block_sort(block, first_photon, &order));
+    }
+    into->info.event_id = run->event_id;
+    for (int table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
+        TRY(result_append(
+            into, (chroma2_rows)table, block->rows, order, block->n, run_sources(run)));
+    }
+    if (run->on_block != NULL && run->status == CHROMA2_OK) {
+        part_deliver(self, run, first_photon, n_photons);
+    }
+out:
+    free(order);
+    row_block_reset(block);
+    if (status != CHROMA2_OK) {
+        run_fail(self, run, status);
+    }
+}
+
+/** Copies waiting rows to their events' blocks; true if there were any. */
+static bool
+rows_drain(orchestrator *self)
+{
+    uint32_t *const indices = self->row_indices;
+    const uint32_t n =
+        queue_pop(&self->view.row_ready, indices, self->n_rows < DRAIN_ROWS ? self->n_rows : DRAIN_ROWS);
+    for (uint32_t i = 0; i < n; ++i) {
+        const row *const r = self->view.rows + indices[i];
+        event_run *const run = self->runs[r->event_slot];
+        const event_slot *const slot = &self->view.events[r->event_slot];
+        row_block *const block = &run->blocks[event_block_index(slot, r->photon_id)];
+        if (row_block_add(block, r) != CHROMA2_OK) {
+            run_fail(self, run, CHROMA2_OUT_OF_MEMORY);
+        } else if (run->order == CHROMA2_ORDER_NONE && block->n >= UNSORTED_FLUSH_ROWS) {
+            block_deliver(self, run, block, run->first_photon, run->n_photons);
+        }
+    }
+    metric_add(&self->view.metrics, METRIC_bytes_out, (uint64_t)n * sizeof(row));
+    queue_push(&self->view.row_free, indices, n);
+    return n > 0;
+}
+
+/** Delivers the blocks that are next in order and have ended. */
+static void
+blocks_close(orchestrator *self, event_run *run)
+{
+    const uint32_t window = self->options.open_blocks;
+    uint64_t closed = atomic_load_relaxed_u64(&run->n_closed);
+    while (run->is_block_ended[closed % window]) {
+        const uint64_t size = 1ull << run->block_log2;
+        const uint64_t begin = event_run_n_blocks(run) == 1 ? 0 : closed * size;
+        const uint64_t left = run->n_photons - begin;
+        block_deliver(self, run, &run->blocks[closed % window], run->first_photon + begin,
+            event_run_n_blocks(run) == 1 || left < size ? left : size);
+        run->is_block_ended[closed % window] = false;
+        atomic_store_release_u64(&run->n_closed, ++closed);
+    }
+    wake_signal_raise(&self->admission_signal);
+}
+
+/** Resolves the future of an event whose photons have all ended, and frees its slot. */
+static void
+run_finish(orchestrator *self, event_run *run)
+{
+    chroma2_result *const result = run->result;
+    chroma2_future *const future = run->future;
+    event_slot *const slot = &self->view.events[run->slot];
+    chroma2_status status = run->status;
+    if (status == CHROMA2_OK && atomic_load_acquire_u32(&run->is_cancelled) != 0) {
+        status = CHROMA2_CANCELLED;
+        snprintf(run->error, sizeof run->error, "event %u was cancelled", run->event_id);
+    }
+    result->ledger = ledger_read(slot);
+    if (result->ledger.alive != 0 && status == CHROMA2_OK) {
+        status = CHROMA2_INTERNAL;
+        snprintf(run->error, sizeof run->error, "the ledger of event %u does not balance",
+            run->event_id);
+    }
+    result->info.event_id = run->event_id;
+    result->info.user_tag = run->user_tag;
+    result->info.t0_ns = run->t0_ns;
+    result->info.first_photon = run->first_photon;
+    result->info.n_photons = run->n_photons;
+    result->info.wall_s = (double)(clock_now_ns() - run->start_ns) * 1e-9;
+    result->info.memory_bytes = result_memory_bytes(result);
+    run->result = NULL;
+    metric_add(&self->view.metrics,
+        status == CHROMA2_OK              ? METRIC_events_done
+            : status == CHROMA2_CANCELLED ? METRIC_events_cancelled
+                                          : METRIC_events_failed,
+        1);
+    event_run_release_batch(run);
+    atomic_store_relaxed_u64(&future->n_ended, ledger_n_ended(slot));
+    future_resolve(future, status, run->error, result);
+    if (run->on_done != NULL) {
+        run->on_done(run->on_done_context);
+    }
+    future_release(future);
+    pthread_mutex_lock(&self->mutex);
+    self->runs[run->slot] = NULL;
+    self->free_slots[self->n_free_slots++] = run->slot;
+    scene_table_leave(&self->scenes, run->scene_index);
+    --self->n_events;
+    pthread_cond_broadcast(&self->space);
+    pthread_mutex_unlock(&self->mutex);
+    event_run_destroy(run);
+    wake_signal_raise(&self->admission_signal);
+}
+
+/** Serves the messages that a block has ended or an event has all its orders. */
+static bool
+blocks_serve(orchestrator *self)
+{
+    uint32_t entries[DONE_BATCH];
+    const uint32_t n = queue_pop(&self->view.block_done, entries, DONE_BATCH);
+    while (n > 0 && rows_drain(self)) {
+        // every row of these blocks was ready before the message
+    }
+    for (uint32_t i = 0; i < n; ++i) {
+        event_run *const run = self->runs[entries[i] / MAX_OPEN_BLOCKS];
+        const uint32_t block = entries[i] % MAX_OPEN_BLOCKS;
+        if (block == ISSUE_DONE_BLOCK) {
+            run->has_all_blocks = true;
+        } else {
+            run->is_block_ended[block] = true;
+            blocks_close(self, run);
+        }
+        // With all orders issued admission no longer touches the run, so n_opened is final.
+        if (run->has_all_blocks && run->n_closed == run->n_opened) {
+            run_finish(self, run);
+        }
+    }
+    return n > 0;
+}
+
+/** Refreshes what the futures show. */
+static void
+progress_tell(orchestrator *self)
+{
+    for (uint32_t slot = 0; slot < self->options.events_in_flight; ++slot) {
+        pthread_mutex_lock(&self->mutex);
+        event_run *const run = self->runs[slot];
+        pthread_mutex_unlock(&self->mutex);
+        if (run != NULL) {
+            const event_slot *const counters = &self->view.events[slot];
+            const uint64_t n_spawned = atomic_load_relaxed_u64(&counters->ledger[LEDGER_spawned]);
+            atomic_store_relaxed_u64(&run->future->n_total, run->n_photons + n_spawned);
+            atomic_store_relaxed_u64(&run->future->n_ended, ledger_n_ended(counters));
+        }
+    }
+}
+
+void *
+dispatch_main(void *argument)
+{
+    orchestrator *const self = argument;
+    uint64_t next_progress_ns = 0;
+    while (atomic_load_acquire_u32(&self->is_stopping) == 0) {
+        const uint64_t seen = wake_signal_count(&self->dispatch_signal);
+        bool has_moved = rows_drain(self);
+        has_moved = blocks_serve(self) || has_moved;
+        const uint64_t now = clock_now_ns();
+        if (now >= next_progress_ns) {
+            progress_tell(self);
+            next_progress_ns = now + PROGRESS_PERIOD_NS;
+        }
+        const uint64_t due = metrics_bus_poll(self->bus, now);
+        if (!has_moved) {
+            const uint64_t nap = due > now && due - now < PROGRESS_PERIOD_NS ? due - now
+                                                                            : PROGRESS_PERIOD_NS;
+            wake_signal_wait(&self->dispatch_signal, seen, nap);
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pipeline/future.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/portable.h"
+#include "runtime/signal.h"
+
+chroma2_status
+future_create(chroma2_future **out_future)
+{
+    chroma2_status status = CHROMA2_OK;
+    pthread_condattr_t attributes;
+    chroma2_future *const self = calloc(1, sizeof *self);
+    REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for a future");
+    pthread_mutex_init(&self->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    self->n_owners = 2; // the caller and the running event
+    self->status = CHROMA2_NOT_READY;
+    *out_future = self;
+out:
+    return status;
+}
+
+void
+future_release(chroma2_future *self)
+{
+    if (self != NULL && atomic_fetch_sub_acq_rel_u32(&self->n_owners, 1) == 1) {
+        chroma2_result_destroy(self->result);
+        pthread_cond_destroy(&self->changed);
+        pthread_mutex_destroy(&self->mutex);
+        free(self);
+    }
+}
+
+void
+future_resolve(
+    chroma2_future *self, chroma2_status status, const char *error, chroma2_result *result)
+{
+    pthread_mutex_lock(&self->mutex);
+    snprintf(self->error, sizeof self->error, "%s", error);
+    self->result = result;
+    self->run = NULL;
+    self->status = status;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->mutex);
+}
+
+chroma2_status
+chroma2_future_wait(chroma2_future *self, uint64_t timeout_ns)
+{
+    chroma2_status status = CHROMA2_OK;
+    REQUIRE(self != NULL, CHROMA2_INVALID_ARGUMENT, "future is NULL");
+    pthread_mutex_lock(&self->mutex);
+    const bool is_own_thread = self->run != NULL && self->dispatch_thread != NULL &&
+        pthread_equal(*self->dispatch_thread, pthread_self());
+    const uint64_t now = clock_now_ns();
+    const uint64_t end = timeout_ns > UINT64_MAX / 4 ? now + UINT64_MAX / 4 : now + timeout_ns;
+    struct timespec until;
+    until.tv_sec = (time_t)(end / 1000000000u);
+    until.tv_nsec = (long)(end % 1000000000u);
+    int is_over = timeout_ns == 0 || is_own_thread;
+    while (self->status == CHROMA2_NOT_READY && is_over == 0) {
+        is_over = pthread_cond_timedwait(&self->changed, &self->mutex, &until);
+    }
+    const bool is_done = self->status != CHROMA2_NOT_READY;
+    pthread_mutex_unlock(&self->mutex);
+    REQUIRE(is_done || !is_own_thread || timeout_ns == 0, CHROMA2_WRONG_THREAD,
+        "a callback waits for a future (only its own thread could resolve it)");
+    status = is_done ? CHROMA2_OK : CHROMA2_NOT_READY;
+out:
+    return status;
+}
+
+uint32_t
+chroma2_future_is_done(const chroma2_future *self)
+{
+    return chroma2_future_status(self) != CHROMA2_NOT_READY;
+}
+
+chroma2_status
+chroma2_future_status(const chroma2_future *self)
+{
+    chroma2_future *const mutable_self = (chroma2_future *)(uintptr_t)self;
+    pthread_mutex_lock(&mutable_self->mutex);
+    const chroma2_status status = self->status;
+    pthread_mutex_unlock(&mutable_self->mutex);
+    return status;
+}
+
+const char *
+chroma2_future_error(const chroma2_future *self)
+{
+    return chroma2_future_is_done(self) ? self->error : "";
+}
+
+void
+chroma2_future_progress(const chroma2_future *self, uint64_t *out_ended, uint64_t *out_total)
+{
+    *out_ended = atomic_load_relaxed_u64(&self->n_ended);
+    *out_total = atomic_load_relaxed_u64(&self->n_total);
+}
+
+void
+chroma2_future_cancel(chroma2_future *self)
+{
+    if (self == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&self->mutex);
+    if (self->run != NULL) {
+        self->cancel(self->cancel_context, self->run);
+    }
+    pthread_mutex_unlock(&self->mutex);
+}
+
+chroma2_status
+chroma2_future_take(chroma2_future *self, chroma2_result **out_result)
+{
+    chroma2_status status = CHROMA2_OK;
+    REQUIRE(self != NULL && out_result != NULL, CHROMA2_INVALID_ARGUMENT,
+        "future or out_result is NULL");
+    *out_result = NULL;
+    TRY(chroma2_future_wait(self, CHROMA2_WAIT_FOREVER));
+    pthread_mutex_lock(&self->mutex);
+    const bool was_taken = self->is_taken;
+    self->is_taken = true;
+    *out_result = self->result;
+    self->result = NULL;
+    const chroma2_status outcome = self->status;
+    pthread_mutex_unlock(&self->mutex);
+    REQUIRE(!was_taken, CHROMA2_WRONG_STATE, "the result of this future was taken before");
+    if (outcome != CHROMA2_OK) {
+        status = error_set(outcome, "%s", self->error);
+    }
+out:
+    return status;
+}
+
+void
+chroma2_future_destroy(chroma2_future *self)
+{
+    future_release(self);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** A future: shared by its owner and the running event; each may leave first. */
+#pragma once
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/check.h"
+#include "chroma2/future.h"
+
+typedef struct event_run event_run;
+
+/** Asked by chroma2_future_cancel while the event runs. */
+typedef void (*future_cancel_hook)(void *context, event_run *run);
+
+struct chroma2_future {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    uint32_t n_owners; // atomic
+    chroma2_status status; // NOT_READY until done
+    char error[512];
+    chroma2_result *result;
+    bool is_taken;
+    uint64_t n_ended, n_total; // atomic
+    event_run *run;            // NULL when the event is over
+    future_cancel_hook cancel;
+    void *cancel_context;
+    const pthread_t *dispatch_thread; // waiting on this thread would never end
+};
+
+CHROMA2_MUST_CHECK chroma2_status future_create(chroma2_future **out_future);
+
+/** Resolves it; takes the result over. */
+void future_resolve(
+    chroma2_future *self, chroma2_status status, const char *error, chroma2_result *result);
+
+/** The session and its dispatch thread are gone: waiting is harmless from now on. */
+void future_release(chroma2_future *self);

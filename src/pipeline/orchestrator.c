@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pipeline/orchestrator.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "geometry/scene.h"
+#include "pipeline/orchestrator_inside.h"
+
+/** Called by workers when photons moved: there may be rows, ended blocks, or orders to reclaim. */
+static void
+workers_moved(void *context)
+{
+    orchestrator *const self = context;
+    if (queue_depth(&self->view.block_done) > 0 || queue_depth(&self->view.row_ready) > 0) {
+        wake_signal_raise(&self->dispatch_signal);
+    }
+    if (queue_depth(&self->view.order_done) > 0) {
+        wake_signal_raise(&self->admission_signal);
+    }
+}
+
+static chroma2_status
+read_metrics(void *context, metrics_reading *out_reading)
+{
+    return orchestrator_metrics(context, out_reading);
+}
+
+static chroma2_status
+ingest_start(orchestrator *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    const uint32_t n_by_role[STREAM_ROLE_COUNT] = {[STREAM_COPY_IN] = N_INGEST_STREAMS};
+    TRY(stream_host_create(N_INGEST_STREAMS, &self->ingest_host));
+    TRY(stream_pool_create(stream_host_ops(self->ingest_host), n_by_role, &self->ingest_pool));
+    for (int i = 0; i < N_INGEST_STREAMS; ++i) {
+        TRY(stream_pool_lend(self->ingest_pool, STREAM_COPY_IN, &self->ingest_streams[i]));
+    }
+out:
+    return status;
+}
+
+/** Tables by event slot, on the host. */
+static chroma2_status
+tables_make(orchestrator *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    const uint32_t n = self->options.events_in_flight;
+    self->runs = calloc(n, sizeof(event_run *));
+    self->issuing = calloc(n, sizeof(event_run *));
+    self->free_slots = calloc(n, sizeof *self->free_slots);
+    REQUIRE(self->runs != NULL && self->issuing != NULL && self->free_slots != NULL,
+        CHROMA2_OUT_OF_MEMORY, "no host memory for %u events in flight", n);
+    for (uint32_t i = 0; i < n; ++i) {
+        self->free_slots[i] = n - 1 - i;
+    }
+    self->n_free_slots = n;
+    for (uint32_t i = 0; i < N_ORDERS; ++i) {
+        self->free_orders[i] = N_ORDERS - 1 - i;
+    }
+    self->n_free_orders = N_ORDERS;
+out:
+    return status;
+}
+
+static void
+view_set_options(orchestrator *self, physics_options physics)
+{
+    stage_view *const view = &self->view;
+    view->metrics = metrics_view_of(self->numbers);
+    view->physics = physics;
+    view->chunk_size = self->options.chunk_size;
+    view->microsteps = self->options.microsteps;
+    view->cull = self->options.no_cull == 0;
+    view->compact_below =
+        (uint32_t)((double)view->n_slots * self->options.compact_occupancy);
+    view->compact_age_ns = (uint64_t)self->options.compact_age_us * 1000u;
+}
+
+static chroma2_status
+threads_start(orchestrator *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    size_t n_edges = 0;
+    const plan_edge *const edges = plan_edges(&n_edges);
+    const backend_hooks hooks = {workers_moved, self};
+    TRY(plan_build(edges, n_edges, &self->plan));
+    TRY(self->ops->start(self->backend, &self->view, &self->plan, &hooks));
+    REQUIRE(pthread_create(&self->admission_thread, NULL, admission_main, self) == 0,
+        CHROMA2_OUT_OF_MEMORY, "the admission thread could not be started");
+    self->has_admission = true;
+    REQUIRE(pthread_create(&self->dispatch_thread, NULL, dispatch_main, self) == 0,
+        CHROMA2_OUT_OF_MEMORY, "the dispatch thread could not be started");
+    self->has_dispatch = true;
+out:
+    return status;
+}
+
+chroma2_status
+orchestrator_open(const chroma2_session_options *options, physics_options physics,
+    const chroma2_scene *scene, orchestrator **out_orchestrator)
+{
+    chroma2_status status = CHROMA2_OK;
+    orchestrator *self = calloc(1, sizeof *self);
+    REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for a session");
+    self->options = *options;
+    pthread_mutex_init(&self->mutex, NULL);
+    pthread_cond_init(&self->space, NULL);
+    TRY(wake_signal_init(&self->admission_signal));
+    TRY(wake_signal_init(&self->dispatch_signal));
+    REQUIRE(scene != NULL && scene_view_of(scene) != NULL, CHROMA2_WRONG_STATE,
+        "the session's scene is %s. Call chroma2_scene_commit first?",
+        scene == NULL ? "NULL" : "not committed");
+    self->ops = backend_for_device(options->devices[0]);
+    if (self->ops == NULL) {
+        status = CHROMA2_NO_DEVICE;
+        goto out;
+    }
+    TRY(self->ops->open(options->devices[0], options->threads, &self->backend));
+    self->has_kin = options->secondaries != 0 || scene_makes_secondaries(scene);
+    self->scenes.tree = options->tree == 0 ? self->ops->best_tree(self->backend)
+        : options->tree == 1               ? (uint32_t)TREE_BRUTE
+                                           : options->tree;
+    TRY(metrics_create(self->ops->memory(self->backend), &self->numbers));
+    TRY(metrics_bus_create(read_metrics, self, &self->bus));
+    TRY(session_memory_take(self, self->ops->default_slots(self->backend)));
+    TRY(tables_make(self));
+    uint32_t scene_index = 0;
+    TRY(scene_table_use(&self->scenes, scene, &scene_index)); // the session itself is its user
+    view_set_options(self, physics);
+    TRY(ingest_start(self));
+    TRY(threads_start(self));
+    *out_orchestrator = self;
+    self = NULL;
+out:
+    if (self != NULL) {
+        orchestrator_stop(self, CHROMA2_CLOSE_CANCEL);
+        orchestrator_destroy(self);
+    }
+    return status;
+}
+
+void
+orchestrator_cancel(void *context, event_run *run)
+{
+    orchestrator *const self = context;
+    pthread_mutex_lock(&self->mutex);
+    atomic_store_release_u32(&run->is_cancelled, 1);
+    if (run->has_slot) {
+        atomic_store_relaxed_u32(&self->view.events[run->slot].cancelled, 1);
+    }
+    pthread_mutex_unlock(&self->mutex);
+    wake_signal_raise(&self->admission_signal);
+}
+
+static void
+cancel_everything(orchestrator *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    for (event_run *run = self->waiting_first; run != NULL; run = run->next) {
+        atomic_store_release_u32(&run->is_cancelled, 1);
+    }
+    for (uint32_t slot = 0; self->runs != NULL && slot < self->options.events_in_flight; ++slot) {
+        if (self->runs[slot] != NULL) {
+            atomic_store_release_u32(&self->runs[slot]->is_cancelled, 1);
+            atomic_store_relaxed_u32(&self->view.events[slot].cancelled, 1);
+        }
+    }
+    pthread_mutex_unlock(&self->mutex);
+    wake_signal_raise(&self->admission_signal);
+}
+
+void
+orchestrator_stop(orchestrator *self, chroma2_close_mode mode)
+{
+    pthread_mutex_lock(&self->mutex);
+    self->is_closing = true;
+    pthread_cond_broadcast(&self->space);
+    pthread_mutex_unlock(&self->mutex);
+    if (mode == CHROMA2_CLOSE_CANCEL) {
+        cancel_everything(self);
+    }
+    pthread_mutex_lock(&self->mutex);
+    while (self->n_events > 0 && self->has_dispatch) {
+        pthread_cond_wait(&self->space, &self->mutex);
+    }
+    pthread_mutex_unlock(&self->mutex);
+    atomic_store_release_u32(&self->is_stopping, 1);
+    if (self->has_admission) {
+        wake_signal_raise(&self->admission_signal);
+        pthread_join(self->admission_thread, NULL);
+        self->has_admission = false;
+    }
+    if (self->has_dispatch) {
+        wake_signal_raise(&self->dispatch_signal);
+        pthread_join(self->dispatch_thread, NULL);
+        self->has_dispatch = false;
+    }
+    if (self->backend != NULL) {
+        self->ops->stop(self->backend);
+    }
+}
+
+void
+orchestrator_destroy(orchestrator *self)
+{
+    if (self == NULL) {
+        return;
+    }
+    scene_table_reset(&self->scenes);
+    stream_pool_destroy(self->ingest_pool);
+    stream_host_destroy(self->ingest_host);
+    staging_arena_destroy(self->staging);
+    for (uint32_t i = 0; i < self->n_rings; ++i) {
+        queue_destroy(self->rings[i]);
+    }
+    arena_destroy(self->device);
+    metrics_bus_destroy(self->bus);
+    metrics_destroy(self->numbers);
+    if (self->backend != NULL) {
+        self->ops->close(self->backend);
+    }
+    free(self->runs);
+    free(self->issuing);
+    free(self->free_slots);
+    free(self->row_indices);
+    wake_signal_reset(&self->admission_signal);
+    wake_signal_reset(&self->dispatch_signal);
+    pthread_cond_destroy(&self->space);
+    pthread_mutex_destroy(&self->mutex);
+    free(self);
+}
+
+bool
+orchestrator_is_dispatch_thread(const orchestrator *self)
+{
+    return self->has_dispatch && pthread_equal(self->dispatch_thread, pthread_self());
+}
+
+/** Waits until `n` more events fit into the bounded queue. Under the mutex. */
+static chroma2_status
+space_wait(orchestrator *self, size_t n)
+{
+    chroma2_status status = CHROMA2_OK;
+    const uint32_t capacity = self->options.events_in_flight;
+    REQUIRE(n <= capacity, CHROMA2_INVALID_ARGUMENT,
+        "%zu events are submitted at once (the session holds %u). Raise events_in_flight?", n,
+        capacity);
+    while (self->n_events + n > capacity && !self->is_closing) {
+        REQUIRE(!orchestrator_is_dispatch_thread(self), CHROMA2_WRONG_THREAD,
+            "a callback submits into a full session (only its own thread could make room)");
+        pthread_cond_wait(&self->space, &self->mutex);
+    }
+    REQUIRE(!self->is_closing, CHROMA2_CLOSED, "the session is closed");
+out:
+    return status;
+}
+
+/** The scene and the id of an event; uses the scene. Under the mutex. */
+static chroma2_status
+context_make(orchestrator *self, const chroma2_event *event, event_run_context *out_context)
+{
+    chroma2_status status = CHROMA2_OK;
+    const chroma2_scene *const scene =
+        event->scene != NULL ? event->scene : self->scenes.binding[0].scene;
+    TRY(scene_table_use(&self->scenes, scene, &out_context->scene_index));
+    out_context->scene = &self->scenes.views[out_context->scene_index];
+    out_context->session_seed = self->options.seed;
+    out_context->has_kin = self->has_kin;
+    out_context->event_id = event->event_id;
+    if (event->event_id == CHROMA2_NEXT_EVENT_ID) {
+        out_context->event_id = self->next_event_id++;
+    }
+out:
+    return status;
+}
+
+/** Builds the run of one event. The mutex is not held: sources may take a while. */
+static chroma2_status
+run_build(orchestrator *self, const chroma2_event *event, const uint64_t *ids, size_t n_ids,
+    event_run **out_run)
+{
+    chroma2_status status = CHROMA2_OK;
+    event_run_context context;
+    bool uses_scene = false;
+    pthread_mutex_lock(&self->mutex);
+    status = context_make(self, event, &context);
+    pthread_mutex_unlock(&self->mutex);
+    TRY(status);
+    uses_scene = true;
+    TRY(event_run_create(event, &context, ids, n_ids, out_run));
+    (*out_run)->future->cancel = orchestrator_cancel;
+    (*out_run)->future->cancel_context = self;
+    (*out_run)->future->dispatch_thread = &self->dispatch_thread;
+    uses_scene = false;
+out:
+    if (uses_scene) {
+        pthread_mutex_lock(&self->mutex);
+        scene_table_leave(&self->scenes, context.scene_index);
+        pthread_mutex_unlock(&self->mutex);
+    }
+    return status;
+}
+
+/** Undoes run_build for a run that was not accepted. */
+static void
+run_discard(orchestrator *self, event_run *run)
+{
+    if (run != NULL) {
+        pthread_mutex_lock(&self->mutex);
+        scene_table_leave(&self->scenes, run->scene_index);
+        pthread_mutex_unlock(&self->mutex);
+        future_release(run->future);
+        future_release(run->future);
+        run->has_released = true;
+        event_run_destroy(run);
+    }
+}
+
+chroma2_status
+orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, const uint64_t *ids,
+    size_t n_ids, chroma2_future **out_futures)
+{
+    chroma2_status status = CHROMA2_OK;
+    event_run **const runs = calloc(n + 1, sizeof(event_run *));
+    REQUIRE(runs != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for %zu events", n);
+    for (size_t i = 0; i < n; ++i) {
+        TRY(run_build(self, &events[i], ids, n_ids, &runs[i]));
+    }
+    pthread_mutex_lock(&self->mutex);
+    status = space_wait(self, n);
+    for (size_t i = 0; i < n && status == CHROMA2_OK; ++i) {
+        if (self->waiting_last == NULL) {
+            self->waiting_first = runs[i];
+        } else {
+            self->waiting_last->next = runs[i];
+        }
+        self->waiting_last = runs[i];
+        out_futures[i] = runs[i]->future;
+        runs[i] = NULL;
+        ++self->n_events;
+    }
+    pthread_mutex_unlock(&self->mutex);
+    TRY(status);
+    metric_add(&self->view.metrics, METRIC_events_submitted, n);
+    wake_signal_raise(&self->admission_signal);
+out:
+    for (size_t i = 0; runs != NULL && i < n; ++i) {
+        run_discard(self, runs[i]);
+    }
+    free(runs);
+    return status;
+}
+
+chroma2_status
+orchestrator_count_photons(orchestrator *self, const chroma2_event *event, uint64_t *out_n)
+{
+    chroma2_status status = CHROMA2_OK;
+    event_run_context context;
+    pthread_mutex_lock(&self->mutex);
+    const uint32_t next_event_id = self->next_event_id;
+    status = context_make(self, event, &context);
+    self->next_event_id = next_event_id; // a question uses no number
+    pthread_mutex_unlock(&self->mutex);
+    TRY(status);
+    status = event_count_photons(event, &context, out_n);
+    pthread_mutex_lock(&self->mutex);
+    scene_table_leave(&self->scenes, context.scene_index);
+    pthread_mutex_unlock(&self->mutex);
+out:
+    return status;
+}
+
+void
+orchestrator_intersect(orchestrator *self, const float *origins, const float *directions, size_t n,
+    float *out_distance_mm, int32_t *out_triangle, int32_t *out_instance)
+{
+    self->ops->intersect(self->backend, &self->scenes.views[0], origins, directions, n,
+        out_distance_mm, out_triangle, out_instance);
+}
+
+void
+orchestrator_about(orchestrator *self, chroma2_session_info *out_info)
+{
+    snprintf(out_info->backend, sizeof out_info->backend, "%s", self->ops->name);
+    self->ops->describe(self->backend, out_info->device, sizeof out_info->device);
+    out_info->seed = self->options.seed;
+    out_info->memory_bytes = self->event_path_bytes;
+    out_info->queue_capacity = self->view.n_slots - MAX_LINEAGE_LEVELS;
+    out_info->threads = self->ops->n_threads(self->backend);
+    out_info->chunk_size = self->options.chunk_size;
+    out_info->microsteps = self->options.microsteps;
+    out_info->tree = self->scenes.tree;
+    pthread_mutex_lock(&self->mutex);
+    out_info->scene_bytes = scene_table_bytes(&self->scenes);
+    out_info->tree_build_s = self->scenes.binding[0].build_s;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+chroma2_status
+orchestrator_metrics(const orchestrator *self, metrics_reading *out_reading)
+{
+    const stage_view *const view = &self->view;
+    const struct {
+        const queue_view *ring;
+        metric_id depth, high_water;
+    } gauges[] = {
+        {&view->active, METRIC_active_depth, METRIC_active_high_water},
+        {&view->spawn, METRIC_spawn_depth, METRIC_spawn_high_water},
+        {&view->spawning, METRIC_spawning_depth, METRIC_spawning_high_water},
+        {&view->finished, METRIC_finished_depth, METRIC_finished_high_water},
+        {&view->free, METRIC_free_depth, METRIC_free_high_water},
+        {&view->row_ready, METRIC_rows_depth, METRIC_rows_high_water},
+    };
+    for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; ++i) {
+        const uint32_t depth = queue_depth(gauges[i].ring);
+        metric_set(&view->metrics, gauges[i].depth, depth);
+        metric_raise(&view->metrics, gauges[i].high_water, depth);
+    }
+    return metrics_snapshot(self->numbers, out_reading);
+}
+
+metrics_bus *
+orchestrator_bus(orchestrator *self)
+{
+    return self->bus;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The orchestrator: events x photons x stages. Accepts events, admits photons, drains rows,
+ *  resolves futures. One per session and device.
+ *
+ *    submit ---> waiting events ---> admission thread ---> orders ---> stages (backend)
+ *                                        ^                                 |
+ *    futures <--- dispatch thread <------+------- rows, ended blocks <-----+
+ */
+#pragma once
+#include "chroma2/session.h"
+#include "pipeline/event_run.h"
+#include "runtime/metrics.h"
+
+typedef struct orchestrator orchestrator;
+
+/** Opens a device and takes all memory of the event path. Options are complete and checked.
+ *  errors  NO_DEVICE, OUT_OF_MEMORY, WRONG_STATE (scene not committed), INVALID_ARGUMENT */
+CHROMA2_MUST_CHECK chroma2_status orchestrator_open(const chroma2_session_options *options,
+    physics_options physics, const chroma2_scene *scene, orchestrator **out_orchestrator);
+
+/** Refuses new events, finishes or cancels the others, stops all threads. */
+void orchestrator_stop(orchestrator *self, chroma2_close_mode mode);
+
+/** After orchestrator_stop. NULL is a no-op. */
+void orchestrator_destroy(orchestrator *self);
+
+/** Accepts n events or none. ids: chosen photons of a replay (n is 1 then), or NULL. */
+CHROMA2_MUST_CHECK chroma2_status orchestrator_submit(orchestrator *self,
+    const chroma2_event *events, size_t n, const uint64_t *ids, size_t n_ids,
+    chroma2_future **out_futures);
+
+CHROMA2_MUST_CHECK chroma2_status orchestrator_count_photons(
+    orchestrator *self, const chroma2_event *event, uint64_t *out_n);
+
+void orchestrator_intersect(orchestrator *self, const float *origins, const float *directions,
+    size_t n, float *out_distance_mm, int32_t *out_triangle, int32_t *out_instance);
+
+/** Fills what the device knows: backend, device, memory, threads, chunk, capacity, tree. */
+void orchestrator_about(orchestrator *self, chroma2_session_info *out_info);
+
+/** Values of METRIC_LIST now, gauges included. */
+CHROMA2_MUST_CHECK chroma2_status orchestrator_metrics(
+    const orchestrator *self, metrics_reading *out_reading);
+
+/** The bus that the dispatch thread polls. */
+metrics_bus *orchestrator_bus(orchestrator *self);
+
+/** True on the thread that calls callbacks. */
+bool orchestrator_is_dispatch_thread(const orchestrator *self);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** What the files of the orchestrator share: its state and who may touch what. */
+#pragma once
+#include <pthread.h>
+
+#include "backends/backend.h"
+#include "pipeline/orchestrator.h"
+#include "pipeline/plan.h"
+#include "pipeline/scene_upload.h"
+#include "runtime/arena.h"
+#include "runtime/metrics.h"
+#include "runtime/queue.h"
+#include "runtime/signal.h"
+#include "runtime/staging_arena.h"
+#include "runtime/stream_host.h"
+#include "runtime/stream_pool.h"
+
+enum {
+    ORDER_PHOTONS = 4096, // photons of an order at most
+    N_ORDERS = 64,
+    N_INGEST_STREAMS = 2,
+    ISSUE_DONE_BLOCK = MAX_OPEN_BLOCKS - 1 // block_done entry that says: no more orders will come
+};
+
+/** One order being packed by an ingestion thread. */
+typedef struct ingest_task {
+    orchestrator *owner;
+    const event_run *run;
+    uint32_t order_index;
+} ingest_task;
+
+struct orchestrator {
+    chroma2_session_options options;
+    const backend_ops *ops;
+    backend_context *backend;
+    stage_plan plan;
+    stage_view view;
+    bool has_kin;
+    uint64_t event_path_bytes;
+
+    arena *device;          // pages, rings, rows, tables: for the session's life
+    staging_arena *staging; // packed photons on their way in
+    stream_host *ingest_host;
+    stream_pool *ingest_pool;
+    stream *ingest_streams[N_INGEST_STREAMS];
+    metrics *numbers;
+    metrics_bus *bus;
+    queue *rings[10];
+    uint32_t n_rings;
+
+    pthread_mutex_t mutex; // guards what follows
+    pthread_cond_t space;  // an event ended
+    scene_table scenes;
+    event_run *waiting_first, *waiting_last; // accepted, without a slot yet
+    event_run **runs;                        // [events_in_flight] by slot; NULL: free
+    uint32_t *free_slots;                    // stack
+    uint32_t n_free_slots, n_events;         // n_events: accepted and not over
+    uint32_t next_event_id;
+    bool is_closing;
+
+    /* Admission's own. */
+    pthread_t admission_thread;
+    wake_signal admission_signal;
+    uint32_t free_orders[N_ORDERS];
+    uint32_t n_free_orders;
+    event_run **issuing; // [events_in_flight] events that still get orders
+    uint32_t n_issuing, cursor;
+    uint32_t n_ingested;
+    ingest_task ingest_tasks[N_ORDERS];
+
+    /* Dispatch's own. */
+    pthread_t dispatch_thread;
+    wake_signal dispatch_signal;
+    uint32_t *row_indices; // [n_rows]
+    uint32_t n_rows;
+
+    uint32_t is_stopping; // atomic
+    bool has_admission, has_dispatch;
+};
+
+/** Threads' main functions. */
+void *admission_main(void *argument);
+void *dispatch_main(void *argument);
+
+/** Plans and takes memory; fills the view. */
+CHROMA2_MUST_CHECK chroma2_status session_memory_take(orchestrator *self, uint32_t max_slots);
+
+/** Marks an event as cancelled; its photons end at their next step. Any thread. */
+void orchestrator_cancel(void *context, event_run *run);
+
+/** Ended photons of a slot, by its ledger. */
+uint64_t ledger_n_ended(const event_slot *slot);
+
+/** The public ledger of a slot. */
+chroma2_ledger ledger_read(const event_slot *slot);

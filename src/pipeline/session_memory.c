@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** How a session's memory is divided: staging, tables of events, rows, and photon slots with their
+ *  rings, all within memory_bytes and all taken at open. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/ingest.h"
+#include "pipeline/orchestrator_inside.h"
+#include "runtime/photon_page.h"
+
+enum { MIN_SLOTS = 64, MIN_ROWS = 256, N_SLOT_RINGS = 5 };
+
+/** Smallest power of two that is not below n. */
+static uint64_t
+power_of_two_above(uint64_t n)
+{
+    uint64_t power = 1;
+    while (power < n) {
+        power *= 2;
+    }
+    return power;
+}
+
+/** Bytes of n slots: pages and the five rings that can hold them. */
+static uint64_t
+slots_bytes(uint64_t n_slots, unsigned page_options)
+{
+    return photon_pages_size_bytes((uint32_t)n_slots, page_options) +
+        N_SLOT_RINGS * queue_size_bytes((uint32_t)power_of_two_above(n_slots));
+}
+
+static uint64_t
+rows_bytes(uint64_t n_rows)
+{
+    return n_rows * sizeof(row) + 2 * queue_size_bytes((uint32_t)n_rows);
+}
+
+typedef struct memory_plan {
+    uint32_t n_slots, n_rows, n_staging;
+    uint64_t events_bytes, staging_bytes, total_bytes;
+} memory_plan;
+
+static uint64_t
+events_bytes(const orchestrator *self)
+{
+    const uint32_t n = self->options.events_in_flight;
+    return n * sizeof(event_slot) + queue_size_bytes(n * MAX_OPEN_BLOCKS) +
+        MAX_SCENES * sizeof(scene_view) + N_ORDERS * sizeof(photon_order) +
+        2 * queue_size_bytes(N_ORDERS) + (64u << 10);
+}
+
+static chroma2_status
+memory_plan_make(
+    const orchestrator *self, uint32_t max_slots, unsigned page_options, memory_plan *out_plan)
+{
+    chroma2_status status = CHROMA2_OK;
+    const uint64_t budget = self->options.memory_bytes;
+    const uint64_t buffer = sizeof(float) * STAGED_MAX_FLOATS * ORDER_PHOTONS;
+    out_plan->events_bytes = events_bytes(self);
+    out_plan->n_staging = budget / 16 / buffer < 4 ? 4u : (uint32_t)(budget / 16 / buffer);
+    out_plan->n_staging = out_plan->n_staging < N_ORDERS ? out_plan->n_staging : N_ORDERS;
+    out_plan->staging_bytes = out_plan->n_staging * (buffer + 256);
+    uint64_t n_rows = power_of_two_above(budget / 8 / sizeof(row)) / 2;
+    n_rows = n_rows < MIN_ROWS ? MIN_ROWS : (n_rows > 1u << 20 ? 1u << 20 : n_rows);
+    out_plan->n_rows = (uint32_t)n_rows;
+    const uint64_t fixed = out_plan->events_bytes + out_plan->staging_bytes + rows_bytes(n_rows);
+    uint64_t n_slots = self->options.queue_capacity;
+    if (n_slots == 0) {
+        n_slots = max_slots;
+        while (n_slots > MIN_SLOTS && fixed + slots_bytes(n_slots, page_options) > budget) {
+            n_slots /= 2;
+        }
+    }
+    n_slots += MAX_LINEAGE_LEVELS;
+    out_plan->n_slots = (uint32_t)n_slots;
+    out_plan->total_bytes = fixed + slots_bytes(n_slots, page_options);
+    REQUIRE(out_plan->total_bytes <= budget, CHROMA2_OUT_OF_MEMORY,
+        "session.memory_bytes is %llu and %llu photons alive at once, %u events in flight need "
+        "%llu. Raise memory_bytes or lower queue_capacity?",
+        (unsigned long long)budget, (unsigned long long)self->options.queue_capacity,
+        self->options.events_in_flight, (unsigned long long)out_plan->total_bytes);
+out:
+    return status;
+}
+
+static chroma2_status
+ring_take(orchestrator *self, uint32_t capacity, const char *what, uint32_t n_filled,
+    uint32_t first, queue_view *out_view)
+{
+    chroma2_status status = CHROMA2_OK;
+    queue *ring = NULL;
+    TRY(queue_create_in_arena(self->device, capacity, what, &ring));
+    self->rings[self->n_rings++] = ring;
+    TRY(queue_fill_sequential(ring, first, n_filled));
+    *out_view = queue_view_of(ring);
+out:
+    return status;
+}
+
+/** Takes `n` values of a type from the device arena into a pointer, zeroed. */
+#define TAKE_ARRAY(pointer, n, what)                                                               \
+    do {                                                                                           \
+        void *taken_ = NULL;                                                                       \
+        TRY(arena_take(self->device, (size_t)(n) * sizeof *(pointer), 128, what, &taken_));        \
+        memset(taken_, 0, (size_t)(n) * sizeof *(pointer));                                        \
+        (pointer) = taken_;                                                                        \
+    } while (0)
+
+static chroma2_status
+rings_take(orchestrator *self, const memory_plan *plan)
+{
+    chroma2_status status = CHROMA2_OK;
+    stage_view *const view = &self->view;
+    const uint32_t n = plan->n_slots;
+    TRY(ring_take(self, n, "ring `free`", n - MAX_LINEAGE_LEVELS, MAX_LINEAGE_LEVELS, &view->free));
+    TRY(ring_take(self, n, "ring `active`", 0, 0, &view->active));
+    TRY(ring_take(self, n, "ring `spawning`", 0, 0, &view->spawning));
+    TRY(ring_take(self, n, "ring `spawn`", 0, 0, &view->spawn));
+    TRY(ring_take(self, n, "ring `finished`", 0, 0, &view->finished));
+    TRY(ring_take(self, N_ORDERS, "ring `order_waiting`", 0, 0, &view->order_waiting));
+    TRY(ring_take(self, N_ORDERS, "ring `order_done`", 0, 0, &view->order_done));
+    TRY(ring_take(self, plan->n_rows, "ring `row_free`", plan->n_rows, 0, &view->row_free));
+    TRY(ring_take(self, plan->n_rows, "ring `row_ready`", 0, 0, &view->row_ready));
+    TRY(ring_take(self, self->options.events_in_flight * MAX_OPEN_BLOCKS, "ring `block_done`", 0, 0,
+        &view->block_done));
+out:
+    return status;
+}
+
+chroma2_status
+session_memory_take(orchestrator *self, uint32_t max_slots)
+{
+    chroma2_status status = CHROMA2_OK;
+    stage_view *const view = &self->view;
+    const unsigned page_options = self->has_kin ? PHOTON_PAGE_KIN : PHOTON_PAGE_PLAIN;
+    memory_plan plan;
+    TRY(memory_plan_make(self, max_slots, page_options, &plan));
+    self->event_path_bytes = plan.total_bytes;
+    TRY(arena_create(self->ops->memory(self->backend), "session",
+        plan.total_bytes - plan.staging_bytes + (32u << 10), &self->device));
+    TRY(photon_pages_take(self->device, plan.n_slots, page_options, &view->photons));
+    TRY(rings_take(self, &plan));
+    TAKE_ARRAY(view->rows, plan.n_rows, "output rows");
+    TAKE_ARRAY(view->events, self->options.events_in_flight, "table of events");
+    TAKE_ARRAY(view->orders, N_ORDERS, "orders");
+    TAKE_ARRAY(self->scenes.views, MAX_SCENES, "table of scenes");
+    TAKE_ARRAY(view->reserve, MAX_LINEAGE_LEVELS, "reserve slots");
+    TAKE_ARRAY(view->spawn_since, 1, "age of `spawn`");
+    view->scenes = self->scenes.views;
+    for (int level = 0; level < MAX_LINEAGE_LEVELS; ++level) {
+        view->reserve[level] = 1;
+    }
+    TRY(staging_arena_create(mem_ops_host(), "staging",
+        sizeof(float) * STAGED_MAX_FLOATS * ORDER_PHOTONS, plan.n_staging, &self->staging));
+    view->n_slots = plan.n_slots;
+    self->n_rows = plan.n_rows;
+    self->row_indices = calloc(plan.n_rows, sizeof *self->row_indices);
+    REQUIRE(self->row_indices != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for row indices");
+out:
+    return status;
+}

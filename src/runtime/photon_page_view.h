@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** Photon state as pages of columns: load one photon from its slot, store it back.
+ *
+ *  A page holds 128 slots, field by field: every field is one column of 128 values, so neighbouring
+ *  slots lie side by side and every column starts on a line. Slot s is entry s % 128 of page s / 128.
+ *
+ *      [ x_mm 128 | y_mm 128 | ... | place 128 ][ kin 128 ][ weight 128 ]
+ *       always: 64 bytes a photon                if asked    if asked */
+#pragma once
+#include <assert.h>
+
+#include "base/photon.h"
+
+#define PHOTON_PAGE_SLOTS 128u
+#define PHOTON_PAGE_ALIGNMENT 128u
+
+/** The columns that every page has. */
+typedef struct photon_columns {
+#define X(type, name, unit, meaning) type name[PHOTON_PAGE_SLOTS];
+    PHOTON_FIELDS(X)
+#undef X
+} photon_columns;
+
+/** The columns of scenes and events that can make secondaries. */
+typedef struct photon_kin_columns {
+#define X(type, name, unit, meaning) type name[PHOTON_PAGE_SLOTS];
+    PHOTON_KIN_FIELDS(X)
+#undef X
+} photon_kin_columns;
+
+/** The columns of weighted events. */
+typedef struct photon_weight_columns {
+#define X(type, name, unit, meaning) type name[PHOTON_PAGE_SLOTS];
+    PHOTON_WEIGHT_FIELDS(X)
+#undef X
+} photon_weight_columns;
+
+static_assert(sizeof(photon_columns) == 64 * PHOTON_PAGE_SLOTS, "a photon takes 64 bytes");
+#define X(type, name, unit, meaning)                                                               \
+    static_assert(offsetof(photon_columns, name) % PHOTON_PAGE_ALIGNMENT == 0,                     \
+        "column " #name " starts on a line");
+PHOTON_FIELDS(X)
+#undef X
+static_assert(sizeof(photon_kin_columns) % PHOTON_PAGE_ALIGNMENT == 0, "weight starts on a line");
+
+/** A borrowed set of pages. */
+typedef struct photon_pages_view {
+    unsigned char *pages; // [n_pages * page_bytes], aligned to a line
+    uint32_t page_bytes;
+    uint32_t has_kin, has_weight; // 0 or 1: which optional columns a page has
+    uint32_t n_slots;
+} photon_pages_view;
+
+CHROMA2_HOST_DEVICE uint32_t
+photon_page_bytes(uint32_t has_kin, uint32_t has_weight)
+{
+    return (uint32_t)sizeof(photon_columns) +
+           (has_kin != 0 ? (uint32_t)sizeof(photon_kin_columns) : 0u) +
+           (has_weight != 0 ? (uint32_t)sizeof(photon_weight_columns) : 0u);
+}
+
+CHROMA2_HOST_DEVICE unsigned char *
+photon_page_of(const photon_pages_view *view, uint32_t slot)
+{
+    return view->pages + (size_t)(slot / PHOTON_PAGE_SLOTS) * view->page_bytes;
+}
+
+CHROMA2_HOST_DEVICE photon_kin_columns *
+photon_page_kin(unsigned char *page)
+{
+    return (photon_kin_columns *)(void *)(page + sizeof(photon_columns));
+}
+
+CHROMA2_HOST_DEVICE photon_weight_columns *
+photon_page_weight(const photon_pages_view *view, unsigned char *page)
+{
+    return (photon_weight_columns *)(void *)(page + sizeof(photon_columns) +
+                                             view->has_kin * sizeof(photon_kin_columns));
+}
+
+/** Reads the photon of a slot. Without the optional columns kin is 0 and weight 1. */
+CHROMA2_HOST_DEVICE photon
+photon_load(const photon_pages_view *view, uint32_t slot)
+{
+    unsigned char *page = photon_page_of(view, slot);
+    const photon_columns *columns = (const photon_columns *)(void *)page;
+    const uint32_t i = slot % PHOTON_PAGE_SLOTS;
+    photon p;
+#define X(type, name, unit, meaning) p.name = columns->name[i];
+    PHOTON_FIELDS(X)
+#undef X
+    p.kin = 0u;
+    p.weight = 1.0f;
+    if (view->has_kin != 0) {
+        const photon_kin_columns *kin = photon_page_kin(page);
+#define X(type, name, unit, meaning) p.name = kin->name[i];
+        PHOTON_KIN_FIELDS(X)
+#undef X
+    }
+    if (view->has_weight != 0) {
+        const photon_weight_columns *weight = photon_page_weight(view, page);
+#define X(type, name, unit, meaning) p.name = weight->name[i];
+        PHOTON_WEIGHT_FIELDS(X)
+#undef X
+    }
+    return p;
+}
+
+/** Writes a photon to its slot. Fields without a column are dropped. */
+CHROMA2_HOST_DEVICE void
+photon_store(const photon_pages_view *view, uint32_t slot, const photon *p)
+{
+    unsigned char *page = photon_page_of(view, slot);
+    photon_columns *columns = (photon_columns *)(void *)page;
+    const uint32_t i = slot % PHOTON_PAGE_SLOTS;
+#define X(type, name, unit, meaning) columns->name[i] = p->name;
+    PHOTON_FIELDS(X)
+#undef X
+    if (view->has_kin != 0) {
+        photon_kin_columns *kin = photon_page_kin(page);
+#define X(type, name, unit, meaning) kin->name[i] = p->name;
+        PHOTON_KIN_FIELDS(X)
+#undef X
+    }
+    if (view->has_weight != 0) {
+        photon_weight_columns *weight = photon_page_weight(view, page);
+#define X(type, name, unit, meaning) weight->name[i] = p->name;
+        PHOTON_WEIGHT_FIELDS(X)
+#undef X
+    }
+}
