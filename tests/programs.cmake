@@ -13,3 +13,35 @@ if(CHROMA2_BENCHMARKS)
   target_link_libraries(trace_cpu PRIVATE chroma2_test_support)
   target_compile_options(trace_cpu PRIVATE ${isa_flags_v3})
 endif()
+
+add_executable(digest programs/digest.c)
+target_link_libraries(digest PRIVATE chroma2_test_support)
+
+# The ring under threads and stalls: `queue_stress 8 100000000` by hand, a short one in the suite.
+add_executable(queue_stress programs/queue_stress.c)
+target_link_libraries(queue_stress PRIVATE chroma2_test_support)
+add_test(NAME queue_stress COMMAND queue_stress 4 200000)
+set_tests_properties(queue_stress PROPERTIES LABELS unit TIMEOUT 300)
+
+# The ring protocol needs no lock and no memory.
+if(NOT CHROMA2_SANITIZE)
+  set(CHROMA2_PROTOCOL_OBJECT $<TARGET_OBJECTS:chroma2_objects>)
+  set(CHROMA2_PROTOCOL_OBJECT $<FILTER:${CHROMA2_PROTOCOL_OBJECT},INCLUDE,queue_protocol>)
+  add_test(NAME check_queue_symbols
+    COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/programs/check_queue_symbols.sh ${CMAKE_NM} ${CHROMA2_PROTOCOL_OBJECT})
+  set_tests_properties(check_queue_symbols PROPERTIES LABELS unit)
+endif()
+
+# Models of the ring and of admission; what must fail shows that the models can see it.
+function(chroma2_model name model)
+  add_test(NAME model_${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/model/verify.sh
+    ${CMAKE_CURRENT_SOURCE_DIR}/model/${model}.pml ${ARGN})
+  set_tests_properties(model_${name} PROPERTIES LABELS model SKIP_RETURN_CODE 77 TIMEOUT 300)
+endfunction()
+chroma2_model(rings rings safety holds)
+chroma2_model(rings_one_cell rings safety holds -DSLOTS=1 -DCAPACITY=1 -DCLAIM=1 -DTICKETS=6)
+chroma2_model(rings_without_marker rings safety fails -DNO_EMPTIED)
+chroma2_model(admission admission safety holds)
+chroma2_model(admission_progress admission liveness holds)
+chroma2_model(admission_without_reserve admission liveness fails -DNO_RESERVE)
+chroma2_model(admission_with_one_reserve admission liveness fails -DONE_RESERVE)

@@ -38,7 +38,7 @@ ROOMS = {
 }
 
 # The owners of a scene read the public descriptors: they are what a scene is made from.
-SCENE_OWNERS = ("scene", "material", "mesh", "instance")
+SCENE_OWNERS = ("scene", "material", "mesh", "instance", "resample")
 
 # Headers that device code is made of, and all that they may see: nothing that owns memory.
 DEVICE_HEADERS = ["base/*.h", "physics/*.h", "stages/*.h", "*_view.h"]

@@ -516,8 +516,8 @@ class Submission:
     ) -> None:
         self.pins: Pins = [owner]
         self.on_block = on_block
-        self.on_end = on_end
-        self.handle = ffi.new_handle(self)
+        self.on_end: Callable[[Ended], None] | None = on_end
+        self.handle: Any = ffi.new_handle(self)
         self.callback_error: BaseException | None = None
         self._lock = threading.Lock()
         self._future: Any = None
@@ -542,7 +542,13 @@ class Submission:
 
     def abandon(self) -> None:
         """The submission failed: nothing will be called."""
+        self._forget()
+
+    def _forget(self) -> None:
+        """Breaks the circles of references, so that results are freed when they are dropped."""
         _live.discard(self)
+        self.pins.clear()
+        self.on_end = self.on_block = self.handle = None
 
     def _end(self) -> None:
         out = ffi.new("chroma2_result **")
@@ -556,9 +562,10 @@ class Submission:
                     f"{self.callback_error}")
                 error.__cause__ = self.callback_error
         result = None if out[0] == ffi.NULL else ResultHandle(out[0])
-        _live.discard(self)
-        self.pins.clear()
-        self.on_end(Ended(error, result))
+        on_end = self.on_end
+        self._forget()
+        if on_end is not None:
+            on_end(Ended(error, result))
 
     def cancel(self) -> None:
         with self._lock:
@@ -723,6 +730,27 @@ def _event(pins: Pins, spec: EventSpec) -> Any:
     return e
 
 
+class _Call:
+    """A call in progress: the session's memory stays until the last one has returned."""
+
+    def __init__(self, session: SessionHandle):
+        self._session = session
+
+    def __enter__(self) -> Any:
+        s = self._session
+        with s._lock:
+            if s._is_closed:
+                raise errors.Closed("the session is closed")
+            s._calls += 1
+            return s.pointer
+
+    def __exit__(self, *_: object) -> None:
+        s = self._session
+        with s._lock:
+            s._calls -= 1
+        s._release_if_unused()
+
+
 class SessionHandle:
     """Owns a chroma2_session."""
 
@@ -741,8 +769,15 @@ class SessionHandle:
         check(lib.chroma2_session_open(o, scene.pointer, out))
         self.pointer = out[0]
         self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._is_closed = False
         self._subscriptions: dict[int, Any] = {}
         _sessions.add(self)
+
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
 
     def require_here(self) -> None:
         """Raises if this process is a fork of the one that opened the session."""
@@ -750,18 +785,19 @@ class SessionHandle:
             raise errors.SessionAfterFork(
                 "the session belongs to the parent process (threads do not survive a fork). "
                 "Open another one in the child?")
-        if self.pointer is None:
-            raise errors.Closed("the session is closed")
+
+    def _inside(self) -> _Call:
+        self.require_here()
+        return _Call(self)
 
     def about(self) -> dict[str, Any]:
-        self.require_here()
         info = ffi.new("chroma2_session_info *")
-        check(lib.chroma2_session_about(self.pointer, info))
+        with self._inside() as session:
+            check(lib.chroma2_session_about(session, info))
         return _plain(info)
 
     def submit(self, specs: Sequence[EventSpec], submissions: Sequence[Submission]) -> None:
         """Submits all of the events or none."""
-        self.require_here()
         n = len(specs)
         events = ffi.new("chroma2_event[]", max(1, n))
         for i, (spec, submission) in enumerate(zip(specs, submissions, strict=True)):
@@ -773,78 +809,86 @@ class SessionHandle:
                 event.on_block_context = submission.handle
             ffi.memmove(events + i, event, ffi.sizeof("chroma2_event"))
         futures = ffi.new("chroma2_future *[]", max(1, n))
-        if n == 1:
-            check(lib.chroma2_session_submit(self.pointer, events, futures))
-        else:
-            check(lib.chroma2_session_submit_many(self.pointer, events, n, futures))
+        with self._inside() as session:
+            if n == 1:
+                check(lib.chroma2_session_submit(session, events, futures))
+            else:
+                check(lib.chroma2_session_submit_many(session, events, n, futures))
         for submission, pointer in zip(submissions, futures, strict=False):
             submission.attach(pointer)
 
     def intersect(
         self, origins: NDArray[np.float32], directions: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32]]:
-        self.require_here()
         pins: Pins = []
         n = len(origins)
         distance = np.empty(n, np.float32)
         triangle = np.empty(n, np.int32)
         instance = np.empty(n, np.int32)
-        if n:
-            check(lib.chroma2_session_intersect(
-                self.pointer, _array(pins, origins, np.float32, "float"),
-                _array(pins, directions, np.float32, "float"), n,
-                ffi.from_buffer("float[]", distance, require_writable=True),
-                ffi.from_buffer("int32_t[]", triangle, require_writable=True),
-                ffi.from_buffer("int32_t[]", instance, require_writable=True)))
+        with self._inside() as session:
+            if n:
+                check(lib.chroma2_session_intersect(
+                    session, _array(pins, origins, np.float32, "float"),
+                    _array(pins, directions, np.float32, "float"), n,
+                    ffi.from_buffer("float[]", distance, require_writable=True),
+                    ffi.from_buffer("int32_t[]", triangle, require_writable=True),
+                    ffi.from_buffer("int32_t[]", instance, require_writable=True)))
         return distance, triangle, instance
 
     def replay(self, spec: EventSpec, photon_ids: NDArray[np.uint64]) -> ResultHandle:
-        self.require_here()
         pins: Pins = []
         out = ffi.new("chroma2_result **")
-        check(lib.chroma2_session_replay(
-            self.pointer, _event(pins, spec), _array(pins, photon_ids, np.uint64, "uint64_t"),
-            len(photon_ids), out))
+        with self._inside() as session:
+            check(lib.chroma2_session_replay(
+                session, _event(pins, spec), _array(pins, photon_ids, np.uint64, "uint64_t"),
+                len(photon_ids), out))
         return ResultHandle(out[0])
 
     def count_photons(self, spec: EventSpec) -> int:
-        self.require_here()
         pins: Pins = []
         out = ffi.new("uint64_t *")
-        check(lib.chroma2_session_count_photons(self.pointer, _event(pins, spec), out))
+        with self._inside() as session:
+            check(lib.chroma2_session_count_photons(session, _event(pins, spec), out))
         return int(out[0])
 
     def metrics(self) -> list[Metric]:
-        self.require_here()
         n = ffi.new("size_t *")
-        check(lib.chroma2_session_metrics(self.pointer, ffi.NULL, 0, n))
-        array = ffi.new("chroma2_metric[]", max(1, n[0]))
-        capacity = n[0]
-        check(lib.chroma2_session_metrics(self.pointer, array, capacity, n))
-        return _metrics(array, min(capacity, n[0]))
+        with self._inside() as session:
+            check(lib.chroma2_session_metrics(session, ffi.NULL, 0, n))
+            capacity = int(n[0])
+            array = ffi.new("chroma2_metric[]", max(1, capacity))
+            check(lib.chroma2_session_metrics(session, array, capacity, n))
+            return _metrics(array, min(capacity, int(n[0])))
 
     def subscribe(self, callback: Callable[[list[Metric]], None], period_ms: int) -> int:
-        self.require_here()
         handle = ffi.new_handle(callback)
         out = ffi.new("uint32_t *")
-        check(lib.chroma2_session_subscribe(
-            self.pointer, lib.chroma2_python_on_metrics, handle, period_ms, out))
+        with self._inside() as session:
+            check(lib.chroma2_session_subscribe(
+                session, lib.chroma2_python_on_metrics, handle, period_ms, out))
         self._subscriptions[int(out[0])] = (handle, callback)
         return int(out[0])
 
     def unsubscribe(self, subscription: int) -> None:
-        self.require_here()
-        lib.chroma2_session_unsubscribe(self.pointer, subscription)
+        with self._inside() as session:
+            lib.chroma2_session_unsubscribe(session, subscription)
         self._subscriptions.pop(subscription, None)
 
     def close(self, cancel: bool) -> None:
-        """Closes and frees; a second call does nothing."""
-        if self.pointer is None or os.getpid() != self._pid:
+        """Closes, and frees once no call is in progress; a second call does nothing."""
+        if self._is_closed or os.getpid() != self._pid:
             return
         mode = lib.CHROMA2_CLOSE_CANCEL if cancel else lib.CHROMA2_CLOSE_DRAIN
-        check(lib.chroma2_session_close(self.pointer, mode))
-        pointer, self.pointer = self.pointer, None
+        with self._inside() as session:
+            check(lib.chroma2_session_close(session, mode))
+            self._is_closed = True
         _sessions.discard(self)
+
+    def _release_if_unused(self) -> None:
+        with self._lock:
+            if not self._is_closed or self._calls or self.pointer is None:
+                return
+            pointer, self.pointer = self.pointer, None
         lib.chroma2_session_destroy(pointer)
         self._subscriptions.clear()
 

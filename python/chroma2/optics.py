@@ -302,7 +302,7 @@ def emission_spectrum(mean_nm: float, sigma_nm: float) -> tuple[Array, Array]:
     """A Gaussian line as (wavelengths nm, relative intensity), for sources and re-emission.
 
     Made with a fixed power of a rational function instead of exp, so that it is the same on every
-    machine; it follows the Gaussian within 0.4 % of its peak.
+    machine; it follows the Gaussian within 0.5 % of its peak.
     """
     w = STANDARD_WAVELENGTHS
     z = (w - mean_nm) / sigma_nm

@@ -18,6 +18,14 @@ typedef struct backend_hooks {
     void *context;
 } backend_hooks;
 
+/** What an event brings along besides its slot: host arrays, valid until it is over. */
+typedef struct event_tables {
+    const source_record *sources; // [n_sources]
+    const float *source_tables;   // [n_source_tables]
+    const uint64_t *track_ids;    // [n_track_ids]
+    size_t n_sources, n_source_tables, n_track_ids;
+} event_tables;
+
 typedef struct backend_context backend_context;
 
 typedef struct backend_ops {
@@ -28,17 +36,48 @@ typedef struct backend_ops {
     chroma2_status (*open)(int32_t device, uint32_t n_threads, backend_context **out_context);
     void (*close)(backend_context *self); // after stop; NULL is a no-op
 
-    const mem_ops *(*memory)(backend_context *self); // pages, rings, rows, tables
+    const mem_ops *(*memory)(backend_context *self);  // pages, rings, rows, tables, scenes
+    const mem_ops *(*staging)(backend_context *self); // host memory that orders' columns lie in
     void (*describe)(const backend_context *self, char *out_text, size_t size_bytes);
     uint32_t (*n_threads)(const backend_context *self);
     uint32_t (*best_tree)(const backend_context *self); // enum tree_kind
     uint32_t (*default_slots)(const backend_context *self);
 
-    /** Starts to work on a view, which outlives `stop`; returns at once. */
+    /** Starts to work on a view, whose pointers are of `memory` and outlive `stop`; returns at once. */
     chroma2_status (*start)(backend_context *self, const stage_view *view, const stage_plan *plan,
         const backend_hooks *hooks);
-    void (*wake)(backend_context *self); // there is new work
     void (*stop)(backend_context *self); // returns when no stage runs any more
+
+    /* The link: what the pipeline tells a running backend and asks of it. Admission calls the first
+     * group, dispatch the second, each from one thread; all return at once. */
+
+    /** Fills an event's slot; the slot's pointers are the backend's to set. errors OUT_OF_MEMORY */
+    chroma2_status (*event_open)(backend_context *self, uint32_t slot, const event_slot *event,
+        const event_tables *tables);
+    /** A block opens, is told of photons that orders will bring, and is sealed: no more will come. */
+    void (*block_open)(backend_context *self, uint32_t slot, uint32_t block);
+    void (*block_expect)(backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons);
+    void (*block_seal)(backend_context *self, uint32_t slot, uint32_t block);
+    /** Any thread: ingestion threads publish what they packed. */
+    void (*order_publish)(backend_context *self, uint32_t index, const photon_order *order);
+    /** Orders whose photons have all started and whose columns are no longer needed. */
+    uint32_t (*orders_done)(backend_context *self, uint32_t *out_indices, uint32_t n_max);
+    void (*event_cancel)(backend_context *self, uint32_t slot); // any thread
+
+    /** Rows in the order they were made. Rows of a block that blocks_done has told of are there
+     *  until this returns 0. */
+    uint32_t (*rows_take)(backend_context *self, row *out_rows, uint32_t n_max);
+    /** Entries event slot * MAX_OPEN_BLOCKS + block of sealed blocks whose photons have all ended. */
+    uint32_t (*blocks_done)(backend_context *self, uint32_t *out_entries, uint32_t n_max);
+    void (*ledger)(const backend_context *self, uint32_t slot, uint64_t out_ledger[N_LEDGER]);
+    void (*event_close)(backend_context *self, uint32_t slot); // after its last block
+
+    /** True if there is something for rows_take, blocks_done (dispatch) or orders_done (admission). */
+    bool (*has_output)(const backend_context *self);
+    bool (*has_orders_done)(const backend_context *self);
+
+    /** Brings gauges up to date. Any thread. */
+    void (*gauges)(backend_context *self, const metrics_view *metrics);
 
     /** Nearest hits of n rays; directions need not be unit vectors. */
     void (*intersect)(backend_context *self, const scene_view *scene, const float *origins,

@@ -25,12 +25,11 @@ CHROMA2_MUST_CHECK chroma2_status scene_check_openings(chroma2_scene *self, cons
 /** Counts how many triangles of the scene have each edge. edges: scene_edge */
 CHROMA2_MUST_CHECK chroma2_status scene_count_uses(const chroma2_scene *self, growable *edges);
 
-/** Faces of different placements that lie on one another. */
-CHROMA2_MUST_CHECK chroma2_status scene_check_coincidence(chroma2_scene *self);
+/** Adds faces of different placements that lie on one another. */
+CHROMA2_MUST_CHECK chroma2_status scene_find_coincident(const chroma2_scene *self,
+    chroma2_scene_warning_record *identical, chroma2_scene_warning_record *turned);
 
 /** The world edge between two local vertices of a placement's mesh. */
 scene_edge scene_edge_make(const chroma2_scene *self, uint32_t placement, uint32_t vertex0,
     uint32_t vertex1, uint32_t triangle);
 
-/** A hash of a corner's bits. */
-uint64_t scene_hash_corner(const float corner[3]);

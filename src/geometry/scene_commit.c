@@ -434,27 +434,41 @@ out:
     return status;
 }
 
+/** Media by first appearance: which media are the same one matters, their numbers do not. */
+typedef struct medium_order {
+    uint32_t *place; // [n_materials], 0: not met yet
+    uint32_t n;
+} medium_order;
+
+static void
+medium_digest(const chroma2_scene *self, uint32_t medium, medium_order *order, sha256 *digest)
+{
+    material *const *const materials = self->materials.data;
+    if (order->place[medium] == 0) {
+        order->place[medium] = ++order->n;
+    }
+    sha256_update_u32(digest, order->place[medium]);
+    sha256_update(digest, materials[medium]->sha256, SHA256_BYTES);
+}
+
 /** The content behind a mesh's interface numbers, as one placement sees it. */
 static void
-interfaces_digest(
-    const chroma2_scene *self, const placement_source *source, uint8_t out[SHA256_BYTES])
+interfaces_digest(const chroma2_scene *self, const placement_source *source, medium_order *order,
+    uint8_t out[SHA256_BYTES])
 {
     const growable *const list = &((const mesh *)self->meshes.data)[source->mesh].facts->interfaces;
-    material *const *const materials = self->materials.data;
     coating *const *const coatings = self->coatings.data;
     sha256 digest;
     sha256_init(&digest);
     for (size_t i = 0; i < list->n; ++i) {
         const interface_record *const record =
             self->view.interfaces + source->interface_offset + ((const uint32_t *)list->data)[i];
-        sha256_update(&digest, materials[record->inside]->sha256, SHA256_BYTES);
-        sha256_update(&digest, materials[record->outside]->sha256, SHA256_BYTES);
+        medium_digest(self, record->inside, order, &digest);
+        medium_digest(self, record->outside, order, &digest);
         sha256_update_u32(&digest, record->surface < 0 ? 0 : 1);
         if (record->surface >= 0) {
             sha256_update(&digest, coatings[record->surface]->sha256, SHA256_BYTES);
         }
-        // Whether two media are the same one matters to a photon even if their tables agree.
-        sha256_update_u32(&digest, record->inside == record->outside ? 1 : 0);
     }
     sha256_final(&digest, out);
 }
@@ -481,13 +495,16 @@ solids_digest(const chroma2_scene *self, const placement_source *source, sha256 
 
 /** Placements in order, each with its content spelled out: numbering, names and what is unused do
  *  not enter. */
-static void
+static chroma2_status
 scene_digest(chroma2_scene *self)
 {
+    chroma2_status status = CHROMA2_OK;
     const placement_source *const sources = self->placements.data;
     const mesh *const meshes = self->meshes.data;
     uint8_t interfaces[SHA256_BYTES] = {0};
+    medium_order order = {calloc(self->materials.n, sizeof(uint32_t)), 0};
     sha256 digest;
+    REQUIRE(order.place != NULL, CHROMA2_OUT_OF_MEMORY, "no memory to hash a scene");
     sha256_init(&digest);
     sha256_update(&digest, "chroma2 scene 1", 15);
     sha256_update(&digest, &self->view.grid, sizeof self->view.grid);
@@ -496,7 +513,7 @@ scene_digest(chroma2_scene *self)
         const mesh *const of = meshes + source->mesh;
         if (i == 0 || source->mesh != source[-1].mesh ||
             source->interface_offset != source[-1].interface_offset) {
-            interfaces_digest(self, source, interfaces);
+            interfaces_digest(self, source, &order, interfaces);
         }
         sha256_update(&digest, of->facts->sha256, sizeof of->facts->sha256);
         sha256_update_u32(&digest, of->is_world);
@@ -506,6 +523,9 @@ scene_digest(chroma2_scene *self)
         solids_digest(self, source, &digest);
     }
     sha256_final(&digest, self->hash);
+out:
+    free(order.place);
+    return status;
 }
 
 static chroma2_status
@@ -523,7 +543,7 @@ scene_make(chroma2_scene *self)
     TRY(scene_build_trees(self));
     const double built = scene_clock_s();
     TRY(scene_check_openings(self, &open));
-    scene_digest(self);
+    TRY(scene_digest(self));
     const double end = scene_clock_s();
     self->tree_s = built - checked;
     self->commit_s = end - begin;

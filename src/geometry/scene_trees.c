@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define MAX_LEAF    4
-#define SPLIT_SHARE 0.3 // references added by cutting large triangles
+#define SPLIT_SHARE 0.1 // references added by cutting large triangles
 #define CUT_DEPTH   6   // instances are bounded by their mesh tree's boxes of this depth
 #define CUT_SIZE    (1 << CUT_DEPTH)
 

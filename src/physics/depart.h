@@ -45,19 +45,28 @@ facet_point(const facet *f)
     return vec3_add_scaled(along, f->weight[2], vec3_sub(f->corner[2], f->corner[0]));
 }
 
-/** How far to move from edge i (opposite corner i) towards the inside: the margin is 4 h, but at
- *  most a quarter of the triangle's height over that edge. Zero vector if it is far enough. */
+/** Edge i lies opposite corner i and goes on in the triangle's sense. */
 CHROMA2_HOST_DEVICE vec3
-facet_push(const facet *f, int i)
+facet_edge(const facet *f, int i)
 {
-    const vec3 from = f->corner[i == 2 ? 0 : i + 1];
-    const vec3 to = f->corner[i == 0 ? 2 : i - 1];
-    const vec3 edge = vec3_sub(to, from);
-    const float length = vec3_length(edge);
-    const float height = f->twice_area / length;
-    const float missing = min_float(4.0f * f->lift_mm, 0.25f * height) - f->weight[i] * height;
-    const vec3 inward = vec3_scale(cross_exact(f->normal, edge), 1.0f / length);
-    return vec3_scale(inward, max_float(missing, 0.0f));
+    return vec3_sub(f->corner[i == 0 ? 2 : i - 1], f->corner[i == 2 ? 0 : i + 1]);
+}
+
+/** What moves the point away from the edges until it is `margin` from each, perpendicular to them.
+ *  At a corner the parts of two edges may undo each other, but not lead out of the triangle. */
+CHROMA2_HOST_DEVICE vec3
+facet_push(const facet *f, float margin)
+{
+    vec3 sum = vec3_make(0.0f, 0.0f, 0.0f);
+    for (int i = 0; i < 3; ++i) {
+        const vec3 edge = facet_edge(f, i);
+        const float length = vec3_length(edge);
+        const float missing = margin - f->weight[i] * (f->twice_area / length);
+        if (missing > 0.0f) {
+            sum = vec3_add_scaled(sum, missing / length, cross_exact(f->normal, edge));
+        }
+    }
+    return sum;
 }
 
 /** Where a photon stands that goes on from the point that was hit, on the side of the unit normal
@@ -68,19 +77,26 @@ facet_push(const facet *f, int i)
  *      -----+------+--------   of a neighbour that stands at any angle above 15 degrees
  *
  *  Only points near an edge are moved along the plane, by at most 12 h; a photon between long
- *  narrow triangles does not drift. */
+ *  narrow triangles does not drift. In a triangle lower than 16 h the margin is a quarter of its
+ *  height. */
 CHROMA2_HOST_DEVICE vec3
 depart_point(const facet *f, vec3 side)
 {
-    vec3 point = vec3_add_scaled(facet_point(f), f->lift_mm, side);
-    const float near_edge = 4.0f * f->lift_mm;
+    const vec3 point = vec3_add_scaled(facet_point(f), f->lift_mm, side);
+    const float margin = 4.0f * f->lift_mm;
+    float longest2 = 0.0f;
+    bool is_near_edge = false;
     for (int i = 0; i < 3; ++i) {
-        const vec3 edge = vec3_sub(f->corner[i == 0 ? 2 : i - 1], f->corner[i == 2 ? 0 : i + 1]);
-        const float distance_times_edge = f->weight[i] * f->twice_area;
-        if (distance_times_edge * distance_times_edge <
-            near_edge * near_edge * vec3_dot(edge, edge)) {
-            point = vec3_add(point, facet_push(f, i));
-        }
+        const vec3 edge = facet_edge(f, i);
+        const float length2 = vec3_dot(edge, edge);
+        const float distance_times_length = f->weight[i] * f->twice_area;
+        is_near_edge = is_near_edge ||
+            distance_times_length * distance_times_length < margin * margin * length2;
+        longest2 = max_float(longest2, length2);
     }
-    return point;
+    if (!is_near_edge) {
+        return point;
+    }
+    return vec3_add(
+        point, facet_push(f, min_float(margin, 0.25f * f->twice_area / sqrtf(longest2))));
 }

@@ -14,9 +14,9 @@ static bool
 orders_reclaim(orchestrator *self)
 {
     uint32_t done[N_ORDERS];
-    const uint32_t n = queue_pop(&self->view.order_done, done, N_ORDERS);
+    const uint32_t n = self->ops->orders_done(self->backend, done, N_ORDERS);
     for (uint32_t i = 0; i < n; ++i) {
-        photon_order *const order = self->view.orders + done[i];
+        const photon_order *const order = &self->orders[done[i]];
         if (order->staged != NULL) {
             void *const buffer = (void *)(uintptr_t)order->staged;
             if (staging_arena_return(self->staging, buffer) != CHROMA2_OK) {
@@ -40,10 +40,13 @@ slots_assign(orchestrator *self)
         self->waiting_last = self->waiting_first == NULL ? NULL : self->waiting_last;
         run->slot = self->free_slots[--self->n_free_slots];
         run->has_slot = true;
-        event_run_fill_slot(run, self->options.open_blocks, &self->view.events[run->slot]);
         run->start_ns = clock_now_ns();
-        if (atomic_load_acquire_u32(&run->is_cancelled) != 0) {
-            self->view.events[run->slot].cancelled = 1;
+        event_slot slot;
+        const event_tables tables = event_run_fill_slot(run, self->options.open_blocks, &slot);
+        run->status = self->ops->event_open(self->backend, run->slot, &slot, &tables);
+        if (run->status != CHROMA2_OK) {
+            error_detail_copy(run->error, sizeof run->error);
+            atomic_store_release_u32(&run->is_cancelled, 1);
         }
         self->runs[run->slot] = run;
         self->issuing[self->n_issuing++] = run;
@@ -53,17 +56,23 @@ slots_assign(orchestrator *self)
     return has_moved;
 }
 
+/** The open block gets no more photons. */
+static void
+block_seal(orchestrator *self, event_run *run)
+{
+    if (run->is_block_open) {
+        run->is_block_open = false;
+        self->ops->block_seal(
+            self->backend, run->slot, (uint32_t)((run->n_opened - 1) % self->options.open_blocks));
+    }
+}
+
 /** No more orders for this event: drops the open block's guard and tells dispatch. */
 static void
 issue_finish(orchestrator *self, event_run *run)
 {
-    if (run->is_block_open) {
-        const uint32_t block = (uint32_t)((run->n_opened - 1) % self->options.open_blocks);
-        block_leave(&self->view, run->slot, block, 1);
-        run->is_block_open = false;
-    }
-    const uint32_t entry = run->slot * MAX_OPEN_BLOCKS + ISSUE_DONE_BLOCK;
-    queue_push(&self->view.block_done, &entry, 1);
+    block_seal(self, run);
+    queue_push(&self->issue_done, &run->slot, 1);
     wake_signal_raise(&self->dispatch_signal);
 }
 
@@ -77,8 +86,8 @@ block_open(orchestrator *self, event_run *run)
     if (run->n_opened - atomic_load_acquire_u64(&run->n_closed) >= self->options.open_blocks) {
         return false;
     }
-    event_slot *const slot = &self->view.events[run->slot];
-    atomic_store_release_u64(&slot->outstanding[run->n_opened % self->options.open_blocks], 1);
+    self->ops->block_open(
+        self->backend, run->slot, (uint32_t)(run->n_opened % self->options.open_blocks));
     ++run->n_opened;
     run->is_block_open = true;
     return true;
@@ -97,34 +106,26 @@ block_left(const event_run *run)
     return n_left < n_block ? n_left : n_block;
 }
 
-static void
-order_publish(orchestrator *self, uint32_t order_index)
-{
-    queue_push(&self->view.order_waiting, &order_index, 1);
-    self->ops->wake(self->backend);
-}
-
 /** On an ingestion thread: packs the columns of an order, then publishes it. */
 static void
 order_pack(void *context)
 {
     const ingest_task *const task = context;
     orchestrator *const self = task->owner;
-    const photon_order *const order = self->view.orders + task->order_index;
+    const photon_order *const order = &self->orders[task->order_index];
     batch_pack(&task->run->batch, order->first_photon, order->ids, order->n,
         (float *)(uintptr_t)order->staged);
     metric_add(&self->view.metrics, METRIC_bytes_in,
         (uint64_t)order->n * batch_floats(order->columns) * sizeof(float));
-    order_publish(self, task->order_index);
+    self->ops->order_publish(self->backend, task->order_index, order);
 }
 
 /** Makes one order of an event, if it can. */
 static issue_outcome
 order_issue(orchestrator *self, event_run *run)
 {
-    event_slot *const slot = &self->view.events[run->slot];
     float *buffer = NULL;
-    if (run->n_issued == run->n_photons || atomic_load_relaxed_u32(&slot->cancelled) != 0) {
+    if (run->n_issued == run->n_photons || atomic_load_acquire_u32(&run->is_cancelled) != 0) {
         issue_finish(self, run);
         return ISSUE_OVER;
     }
@@ -143,7 +144,7 @@ order_issue(orchestrator *self, event_run *run)
     const uint64_t left = block_left(run);
     const uint32_t n = left < ORDER_PHOTONS ? (uint32_t)left : ORDER_PHOTONS;
     const uint32_t index = self->free_orders[--self->n_free_orders];
-    photon_order *const order = self->view.orders + index;
+    photon_order *const order = &self->orders[index];
     memset(order, 0, sizeof *order);
     order->event_slot = run->slot;
     order->n = n;
@@ -151,15 +152,14 @@ order_issue(orchestrator *self, event_run *run)
     order->ids = run->ids != NULL ? run->ids + run->n_issued : NULL;
     order->staged = buffer;
     order->columns = run->has_batch ? batch_columns(&run->batch) : 0;
-    const uint32_t block = (uint32_t)((run->n_opened - 1) % self->options.open_blocks);
-    atomic_fetch_add_relaxed_u64(&slot->outstanding[block], n);
+    order->block = (uint32_t)((run->n_opened - 1) % self->options.open_blocks);
     run->n_issued += n;
+    self->ops->block_expect(self->backend, run->slot, order->block, n);
     if (n == left) {
-        block_leave(&self->view, run->slot, block, 1);
-        run->is_block_open = false;
+        block_seal(self, run);
     }
     if (!run->has_batch) {
-        order_publish(self, index);
+        self->ops->order_publish(self->backend, index, order);
         return ISSUED;
     }
     ingest_task *const task = &self->ingest_tasks[index];

@@ -5,7 +5,7 @@
 
 #include "pipeline/orchestrator_inside.h"
 
-enum { DRAIN_ROWS = 4096, UNSORTED_FLUSH_ROWS = 65536, DONE_BATCH = 256 };
+enum { UNSORTED_FLUSH_ROWS = 65536, DONE_BATCH = 256 };
 
 static const uint64_t PROGRESS_PERIOD_NS = 20000000;
 
@@ -40,7 +40,9 @@ part_deliver(orchestrator *self, event_run *run, uint64_t first_photon, uint64_t
     part->info.t0_ns = run->t0_ns;
     part->info.first_photon = first_photon;
     part->info.n_photons = n_photons;
-    part->ledger = ledger_read(&self->view.events[run->slot]);
+    uint64_t counters[N_LEDGER];
+    self->ops->ledger(self->backend, run->slot, counters);
+    part->ledger = ledger_make(counters);
     const uint64_t begin = clock_now_ns();
     const chroma2_status status = run->on_block(run->on_block_context, part);
     metric_add(&self->view.metrics, METRIC_callbacks, 1);
@@ -84,14 +86,11 @@ out:
 static bool
 rows_drain(orchestrator *self)
 {
-    uint32_t *const indices = self->row_indices;
-    const uint32_t n =
-        queue_pop(&self->view.row_ready, indices, self->n_rows < DRAIN_ROWS ? self->n_rows : DRAIN_ROWS);
+    const uint32_t n = self->ops->rows_take(self->backend, self->rows, DRAIN_ROWS);
     for (uint32_t i = 0; i < n; ++i) {
-        const row *const r = self->view.rows + indices[i];
+        const row *const r = &self->rows[i];
         event_run *const run = self->runs[r->event_slot];
-        const event_slot *const slot = &self->view.events[r->event_slot];
-        row_block *const block = &run->blocks[event_block_index(slot, r->photon_id)];
+        row_block *const block = &run->blocks[event_run_block_index(run, r->photon_id)];
         if (row_block_add(block, r) != CHROMA2_OK) {
             run_fail(self, run, CHROMA2_OUT_OF_MEMORY);
         } else if (run->order == CHROMA2_ORDER_NONE && block->n >= UNSORTED_FLUSH_ROWS) {
@@ -99,7 +98,6 @@ rows_drain(orchestrator *self)
         }
     }
     metric_add(&self->view.metrics, METRIC_bytes_out, (uint64_t)n * sizeof(row));
-    queue_push(&self->view.row_free, indices, n);
     return n > 0;
 }
 
@@ -127,13 +125,14 @@ run_finish(orchestrator *self, event_run *run)
 {
     chroma2_result *const result = run->result;
     chroma2_future *const future = run->future;
-    event_slot *const slot = &self->view.events[run->slot];
+    uint64_t counters[N_LEDGER];
     chroma2_status status = run->status;
+    self->ops->ledger(self->backend, run->slot, counters);
     if (status == CHROMA2_OK && atomic_load_acquire_u32(&run->is_cancelled) != 0) {
         status = CHROMA2_CANCELLED;
         snprintf(run->error, sizeof run->error, "event %u was cancelled", run->event_id);
     }
-    result->ledger = ledger_read(slot);
+    result->ledger = ledger_make(counters);
     if (result->ledger.alive != 0 && status == CHROMA2_OK) {
         status = CHROMA2_INTERNAL;
         snprintf(run->error, sizeof run->error, "the ledger of event %u does not balance",
@@ -153,12 +152,13 @@ run_finish(orchestrator *self, event_run *run)
                                           : METRIC_events_failed,
         1);
     event_run_release_batch(run);
-    atomic_store_relaxed_u64(&future->n_ended, ledger_n_ended(slot));
+    atomic_store_relaxed_u64(&future->n_ended, ledger_n_ended(counters));
     future_resolve(future, status, run->error, result);
     if (run->on_done != NULL) {
         run->on_done(run->on_done_context);
     }
     future_release(future);
+    self->ops->event_close(self->backend, run->slot);
     pthread_mutex_lock(&self->mutex);
     self->runs[run->slot] = NULL;
     self->free_slots[self->n_free_slots++] = run->slot;
@@ -170,30 +170,38 @@ run_finish(orchestrator *self, event_run *run)
     wake_signal_raise(&self->admission_signal);
 }
 
-/** Serves the messages that a block has ended or an event has all its orders. */
+/** With all orders issued admission no longer touches the run, so n_opened is final. */
+static void
+run_finish_if_over(orchestrator *self, event_run *run)
+{
+    if (run->has_all_blocks && run->n_closed == run->n_opened) {
+        run_finish(self, run);
+    }
+}
+
+/** Serves the messages that blocks have ended or events have all their orders. */
 static bool
 blocks_serve(orchestrator *self)
 {
     uint32_t entries[DONE_BATCH];
-    const uint32_t n = queue_pop(&self->view.block_done, entries, DONE_BATCH);
+    uint32_t slots[DONE_BATCH];
+    const uint32_t n = self->ops->blocks_done(self->backend, entries, DONE_BATCH);
     while (n > 0 && rows_drain(self)) {
         // every row of these blocks was ready before the message
     }
     for (uint32_t i = 0; i < n; ++i) {
         event_run *const run = self->runs[entries[i] / MAX_OPEN_BLOCKS];
-        const uint32_t block = entries[i] % MAX_OPEN_BLOCKS;
-        if (block == ISSUE_DONE_BLOCK) {
-            run->has_all_blocks = true;
-        } else {
-            run->is_block_ended[block] = true;
-            blocks_close(self, run);
-        }
-        // With all orders issued admission no longer touches the run, so n_opened is final.
-        if (run->has_all_blocks && run->n_closed == run->n_opened) {
-            run_finish(self, run);
-        }
+        run->is_block_ended[entries[i] % MAX_OPEN_BLOCKS] = true;
+        blocks_close(self, run);
+        run_finish_if_over(self, run);
     }
-    return n > 0;
+    const uint32_t n_issued = queue_pop(&self->issue_done, slots, DONE_BATCH);
+    for (uint32_t i = 0; i < n_issued; ++i) {
+        event_run *const run = self->runs[slots[i]];
+        run->has_all_blocks = true;
+        run_finish_if_over(self, run);
+    }
+    return n > 0 || n_issued > 0;
 }
 
 /** Refreshes what the futures show. */
@@ -205,9 +213,10 @@ progress_tell(orchestrator *self)
         event_run *const run = self->runs[slot];
         pthread_mutex_unlock(&self->mutex);
         if (run != NULL) {
-            const event_slot *const counters = &self->view.events[slot];
-            const uint64_t n_spawned = atomic_load_relaxed_u64(&counters->ledger[LEDGER_spawned]);
-            atomic_store_relaxed_u64(&run->future->n_total, run->n_photons + n_spawned);
+            uint64_t counters[N_LEDGER];
+            self->ops->ledger(self->backend, slot, counters);
+            atomic_store_relaxed_u64(
+                &run->future->n_total, run->n_photons + counters[LEDGER_spawned]);
             atomic_store_relaxed_u64(&run->future->n_ended, ledger_n_ended(counters));
         }
     }

@@ -214,35 +214,55 @@ out:
     return status;
 }
 
+/** Chosen photons, and rows that need no order, share one block. */
+static bool
+event_run_is_one_block(const event_run *self)
+{
+    return self->ids != NULL || self->order == CHROMA2_ORDER_NONE;
+}
+
 uint64_t
 event_run_n_blocks(const event_run *self)
 {
-    if (self->ids != NULL || self->order == CHROMA2_ORDER_NONE) {
+    if (event_run_is_one_block(self)) {
         return self->n_photons > 0 ? 1 : 0;
     }
     const uint64_t block = 1ull << self->block_log2;
     return (self->n_photons + block - 1) / block;
 }
 
-void
-event_run_fill_slot(const event_run *self, uint32_t n_open_blocks, event_slot *out_slot)
+event_tables
+event_run_fill_slot(event_run *self, uint32_t n_open_blocks, event_slot *out_slot)
 {
+    event_tables tables;
     event_slot *const slot = out_slot;
+    self->n_open_blocks = n_open_blocks;
     memset(slot, 0, sizeof *slot);
     slot->key = self->key;
     slot->event_id = self->event_id;
     slot->max_steps = self->max_steps;
     slot->keep = self->keep;
     slot->scene_index = self->scene_index;
-    slot->sources = self->sources.records;
-    slot->source_tables = self->sources.tables;
-    slot->n_sources = (uint32_t)self->sources.n_records;
-    slot->track_ids = self->track_ids;
-    slot->n_track_ids = self->n_track_ids;
     slot->first_photon = self->first_photon;
     slot->block_log2 = self->block_log2;
     slot->n_open_blocks = n_open_blocks;
-    slot->one_block = self->ids != NULL || self->order == CHROMA2_ORDER_NONE;
+    slot->one_block = event_run_is_one_block(self);
+    slot->cancelled = atomic_load_acquire_u32(&self->is_cancelled);
+    tables.sources = self->sources.records;
+    tables.n_sources = self->sources.n_records;
+    tables.source_tables = self->sources.tables;
+    tables.n_source_tables = self->sources.n_tables;
+    tables.track_ids = self->track_ids;
+    tables.n_track_ids = self->n_track_ids;
+    return tables;
+}
+
+uint32_t
+event_run_block_index(const event_run *self, uint64_t photon_id)
+{
+    return event_run_is_one_block(self)
+        ? 0u
+        : (uint32_t)(((photon_id - self->first_photon) >> self->block_log2) % self->n_open_blocks);
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** One accepted event, from submission to its future: the event builder's product. */
 #pragma once
+#include "backends/backend.h"
 #include "chroma2/event.h"
 #include "pipeline/event_sources.h"
 #include "pipeline/future.h"
@@ -31,6 +32,7 @@ struct event_run {
     /* Admission's. */
     uint32_t slot;
     bool has_slot; // under the orchestrator's mutex
+    uint32_t n_open_blocks;
     uint64_t n_issued;      // photons ordered so far
     uint64_t n_opened;      // blocks opened so far
     bool is_block_open;     // the guard of block n_opened - 1 is held
@@ -70,8 +72,12 @@ CHROMA2_MUST_CHECK chroma2_status event_count_photons(
 /** Photons of a block, and how many blocks there are. */
 uint64_t event_run_n_blocks(const event_run *self);
 
-/** Fills the slot that stages see. */
-void event_run_fill_slot(const event_run *self, uint32_t n_open_blocks, event_slot *out_slot);
+/** Fills the slot that stages see, but for its pointers; returns what they are to point to. */
+event_tables event_run_fill_slot(
+    event_run *self, uint32_t n_open_blocks, event_slot *out_slot);
+
+/** The place of a photon's block among the open ones. */
+uint32_t event_run_block_index(const event_run *self, uint64_t photon_id);
 
 /** Calls the batch's release, once. */
 void event_run_release_batch(event_run *self);

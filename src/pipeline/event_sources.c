@@ -4,13 +4,11 @@
 
 #include "base/check.h"
 #include "base/draw.h"
+#include "pipeline/source_tables.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
-
-/** Points of a cumulative spectrum. */
-#define N_SPECTRUM_NODES 1025u
 
 /** How many different spectra are remembered, so that a thousand steps of one scintillator share a
  *  table. */
@@ -34,7 +32,8 @@ _Static_assert((int)SOURCE_ISOTROPIC == (int)CHROMA2_SOURCE_ISOTROPIC &&
 /** A spectrum that already has a table. */
 typedef struct remembered_spectrum {
     const double *x, *y;
-    uint32_t n, first;
+    uint32_t n;
+    source_record made; // its spectrum_* fields
 } remembered_spectrum;
 
 /** A build under way. */
@@ -75,7 +74,24 @@ require_finite(const source_builder *self, const char *field, const double *valu
 {
     chroma2_status status = CHROMA2_OK;
     for (int i = 0; i < n; i++) {
-        TRY(require_number(self, field, values[i], -DBL_MAX, DBL_MAX, "finite as a float"));
+        REQUIRE(values[i] >= -(double)FLT_MAX && values[i] <= (double)FLT_MAX,
+            CHROMA2_INVALID_ARGUMENT, "source %zu: %s[%d] is %g (must be finite as a float)",
+            self->source, field, i, values[i]);
+    }
+out:
+    return status;
+}
+
+/** An array of numbers >= 0. */
+static chroma2_status
+require_no_negatives(
+    const source_builder *self, const char *field, const double *values, uint32_t n)
+{
+    chroma2_status status = CHROMA2_OK;
+    for (uint32_t i = 0; i < n; i++) {
+        REQUIRE(values[i] >= 0.0 && values[i] <= (double)FLT_MAX, CHROMA2_INVALID_ARGUMENT,
+            "source %zu: %s[%u] is %g (must be finite and >= 0)", self->source, field, i,
+            values[i]);
     }
 out:
     return status;
@@ -97,90 +113,6 @@ take_direction(const source_builder *self, const char *field, const double v[3],
     out[2] = (float)(z / length);
 out:
     return status;
-}
-
-/** Room for n more floats in the tables; *out_first is where they begin. */
-static chroma2_status
-tables_grow(event_sources *out, size_t n, uint32_t *out_first)
-{
-    chroma2_status status = CHROMA2_OK;
-    const size_t needed = out->n_tables + n;
-    REQUIRE(needed <= UINT32_MAX, CHROMA2_INVALID_ARGUMENT,
-        "the sources' tables need %zu numbers (at most 2^32 - 1 fit)", needed);
-    if (needed > out->tables_capacity) {
-        const size_t capacity = needed + needed / 2;
-        float *const tables = realloc(out->tables, capacity * sizeof *tables);
-        REQUIRE(tables != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for %zu table entries",
-            capacity);
-        out->tables = tables;
-        out->tables_capacity = capacity;
-    }
-    *out_first = (uint32_t)out->n_tables;
-    out->n_tables = needed;
-out:
-    return status;
-}
-
-/** A density on a uniform grid of nodes, given by a function, as a cumulative table. */
-typedef double (*integral_function)(const void *context, double from, double to);
-
-static chroma2_status
-tabulate(source_builder *self, double low, double high, integral_function integral,
-    const void *context, source_record *record)
-{
-    chroma2_status status = CHROMA2_OK;
-    const double step = (high - low) / (double)(N_SPECTRUM_NODES - 1);
-    double sum[N_SPECTRUM_NODES];
-    sum[0] = 0.0;
-    for (uint32_t i = 1; i < N_SPECTRUM_NODES; i++) {
-        sum[i] = sum[i - 1] + integral(context, low + (double)(i - 1) * step,
-                                  i == N_SPECTRUM_NODES - 1 ? high : low + (double)i * step);
-    }
-    TRY(tables_grow(self->out, N_SPECTRUM_NODES, &record->spectrum_first));
-    float *const table = self->out->tables + record->spectrum_first;
-    for (uint32_t i = 0; i < N_SPECTRUM_NODES; i++) {
-        table[i] = (float)(sum[i] / sum[N_SPECTRUM_NODES - 1]);
-    }
-out:
-    return status;
-}
-
-/** A curve that is linear between its points. */
-typedef struct curve {
-    const double *x, *y;
-    uint32_t n;
-} curve;
-
-static double
-curve_at(const curve *c, uint32_t cell, double x)
-{
-    const double share = (x - c->x[cell]) / (c->x[cell + 1] - c->x[cell]);
-    return c->y[cell] + share * (c->y[cell + 1] - c->y[cell]);
-}
-
-/** The exact integral of a curve between two places within its range. */
-static double
-curve_integral(const void *context, double from, double to)
-{
-    const curve *const c = context;
-    uint32_t low = 0, high = c->n - 1;
-    while (high - low > 1) {
-        const uint32_t middle = low + (high - low) / 2;
-        if (c->x[middle] <= from) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    double sum = 0.0;
-    for (uint32_t cell = low; cell + 1 < c->n && c->x[cell] < to; cell++) {
-        const double a = from > c->x[cell] ? from : c->x[cell];
-        const double b = to < c->x[cell + 1] ? to : c->x[cell + 1];
-        if (b > a) {
-            sum += 0.5 * (b - a) * (curve_at(c, cell, a) + curve_at(c, cell, b));
-        }
-    }
-    return sum;
 }
 
 static chroma2_status
@@ -213,7 +145,11 @@ static chroma2_status
 take_spectrum(source_builder *self, const chroma2_source *source, source_record *record)
 {
     chroma2_status status = CHROMA2_OK;
-    remembered_spectrum now = {source->spectrum_nm, source->spectrum, source->n_spectrum, 0};
+    remembered_spectrum now;
+    memset(&now, 0, sizeof now);
+    now.x = source->spectrum_nm;
+    now.y = source->spectrum;
+    now.n = source->n_spectrum;
     uint32_t i = 0;
     while (i < self->n_remembered &&
            (self->remembered[i].x != now.x || self->remembered[i].y != now.y ||
@@ -221,19 +157,20 @@ take_spectrum(source_builder *self, const chroma2_source *source, source_record 
         i++;
     }
     if (i == self->n_remembered) {
-        const curve c = {now.x, now.y, now.n};
+        const spectrum_curve c = {now.x, now.y, now.n};
         TRY(check_spectrum(self, source));
-        TRY(tabulate(self, now.x[0], now.x[now.n - 1], curve_integral, &c, record));
-        now.first = record->spectrum_first;
+        TRY(source_tables_tabulate(
+            self->out, now.x[0], now.x[now.n - 1], spectrum_curve_integral, &c, record));
+        now.made = *record;
         i = i < N_REMEMBERED ? i : (uint32_t)(self->source % N_REMEMBERED);
         self->remembered[i] = now;
         self->n_remembered = i < self->n_remembered ? self->n_remembered : i + 1;
     }
-    const double low = now.x[0], high = now.x[now.n - 1];
-    record->spectrum_first = self->remembered[i].first;
-    record->spectrum_n = N_SPECTRUM_NODES;
-    record->spectrum_x0 = (float)low;
-    record->spectrum_dx = (float)((high - low) / (double)(N_SPECTRUM_NODES - 1));
+    record->wavelength_law = LAW_TABLE;
+    record->spectrum_first = self->remembered[i].made.spectrum_first;
+    record->spectrum_n = self->remembered[i].made.spectrum_n;
+    record->spectrum_x0 = self->remembered[i].made.spectrum_x0;
+    record->spectrum_dx = self->remembered[i].made.spectrum_dx;
 out:
     return status;
 }
@@ -270,17 +207,17 @@ take_decays(source_builder *self, const chroma2_source *source, source_record *r
     REQUIRE(source->decay_weight != NULL && source->decay_ns != NULL, CHROMA2_INVALID_ARGUMENT,
         "source %zu: decay_weight or decay_ns is NULL (n_decays is %u)", self->source,
         source->n_decays);
+    TRY(require_no_negatives(self, "decay_weight", source->decay_weight, source->n_decays));
+    TRY(require_no_negatives(self, "decay_ns", source->decay_ns, source->n_decays));
+    if (source->rise_ns != NULL) {
+        TRY(require_no_negatives(self, "rise_ns", source->rise_ns, source->n_decays));
+    }
     for (uint32_t i = 0; i < source->n_decays; i++) {
-        TRY(require_not_negative(self, "decay_weight", source->decay_weight[i]));
-        TRY(require_not_negative(self, "decay_ns", source->decay_ns[i]));
-        if (source->rise_ns != NULL) {
-            TRY(require_not_negative(self, "rise_ns", source->rise_ns[i]));
-        }
         total += source->decay_weight[i];
     }
     REQUIRE(total > 0.0, CHROMA2_INVALID_ARGUMENT,
         "source %zu: decay_weight is 0 everywhere (some weight must be > 0)", self->source);
-    TRY(tables_grow(self->out, 3 * (size_t)source->n_decays, &record->decay_first));
+    TRY(source_tables_grow(self->out, 3 * (size_t)source->n_decays, &record->decay_first));
     float *const table = self->out->tables + record->decay_first;
     double sum = 0.0;
     for (uint32_t i = 0; i < source->n_decays; i++) {
@@ -339,8 +276,8 @@ take_volume(const source_builder *self, const chroma2_source *source, source_rec
     REQUIRE(source->shape <= CHROMA2_VOLUME_CYLINDER, CHROMA2_INVALID_ARGUMENT,
         "source %zu: shape is %u (must be a chroma2_volume_shape)", self->source, source->shape);
     if (source->shape == CHROMA2_VOLUME_BOX) {
+        TRY(require_no_negatives(self, "half_size_mm", source->half_size_mm, 3));
         for (int i = 0; i < 3; i++) {
-            TRY(require_not_negative(self, "half_size_mm", source->half_size_mm[i]));
             record->span_mm[i] = (float)source->half_size_mm[i];
         }
         record->form = FORM_BOX;
@@ -371,7 +308,8 @@ take_span(const source_builder *self, const chroma2_source *source, source_recor
         square += span * span;
         record->span_mm[i] = (float)span;
     }
-    TRY(require_finite(self, "end_mm - position_mm", &square, 1));
+    TRY(require_number(
+        self, "length of the track", sqrt(square), 0.0, DBL_MAX, "finite as a float"));
     *out_length_mm = sqrt(square);
 out:
     return status;
@@ -439,7 +377,7 @@ take_cherenkov(
     REQUIRE(length_mm > 0.0 || source->n_photons == 0, CHROMA2_INVALID_ARGUMENT,
         "source %zu: end_mm is position_mm (Cherenkov light needs a track)", self->source);
     TRY(require_number(self, "beta", source->beta, (double)FLT_MIN, 1.0, "in (0, 1]"));
-    TRY(require_finite(self, "charge", &source->charge, 1));
+    TRY(require_number(self, "charge", source->charge, -DBL_MAX, DBL_MAX, "finite as a float"));
     REQUIRE(source->charge != 0.0, CHROMA2_INVALID_ARGUMENT,
         "source %zu: charge is 0 (must not be)", self->source);
     REQUIRE(source->material < scene->n_materials, CHROMA2_INVALID_ARGUMENT,
@@ -469,12 +407,8 @@ take_cherenkov(
     record->sin2_max = (float)yield.sin2_max;
     if (yield.efficiency < LEAST_EFFICIENCY) {
         const cherenkov_context context = {scene, source->material, (double)record->beta};
-        TRY(tabulate(self, yield.low_nm, yield.high_nm, cherenkov_integral, &context, record));
-        record->wavelength_law = LAW_TABLE;
-        record->spectrum_n = N_SPECTRUM_NODES;
-        record->spectrum_x0 = (float)yield.low_nm;
-        record->spectrum_dx =
-            (float)((yield.high_nm - yield.low_nm) / (double)(N_SPECTRUM_NODES - 1));
+        TRY(source_tables_tabulate(
+            self->out, yield.low_nm, yield.high_nm, cherenkov_integral, &context, record));
     }
 out:
     return status;

@@ -13,10 +13,10 @@ static void
 workers_moved(void *context)
 {
     orchestrator *const self = context;
-    if (queue_depth(&self->view.block_done) > 0 || queue_depth(&self->view.row_ready) > 0) {
+    if (self->ops->has_output(self->backend)) {
         wake_signal_raise(&self->dispatch_signal);
     }
-    if (queue_depth(&self->view.order_done) > 0) {
+    if (self->ops->has_orders_done(self->backend)) {
         wake_signal_raise(&self->admission_signal);
     }
 }
@@ -60,6 +60,10 @@ tables_make(orchestrator *self)
         self->free_orders[i] = N_ORDERS - 1 - i;
     }
     self->n_free_orders = N_ORDERS;
+    self->rows = calloc(DRAIN_ROWS, sizeof *self->rows);
+    REQUIRE(self->rows != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory to drain rows");
+    TRY(queue_create(mem_ops_host(), n, &self->issue_ring));
+    self->issue_done = queue_view_of(self->issue_ring);
 out:
     return status;
 }
@@ -148,7 +152,7 @@ orchestrator_cancel(void *context, event_run *run)
     pthread_mutex_lock(&self->mutex);
     atomic_store_release_u32(&run->is_cancelled, 1);
     if (run->has_slot) {
-        atomic_store_relaxed_u32(&self->view.events[run->slot].cancelled, 1);
+        self->ops->event_cancel(self->backend, run->slot);
     }
     pthread_mutex_unlock(&self->mutex);
     wake_signal_raise(&self->admission_signal);
@@ -164,7 +168,7 @@ cancel_everything(orchestrator *self)
     for (uint32_t slot = 0; self->runs != NULL && slot < self->options.events_in_flight; ++slot) {
         if (self->runs[slot] != NULL) {
             atomic_store_release_u32(&self->runs[slot]->is_cancelled, 1);
-            atomic_store_relaxed_u32(&self->view.events[slot].cancelled, 1);
+            self->ops->event_cancel(self->backend, slot);
         }
     }
     pthread_mutex_unlock(&self->mutex);
@@ -224,7 +228,8 @@ orchestrator_destroy(orchestrator *self)
     free(self->runs);
     free(self->issuing);
     free(self->free_slots);
-    free(self->row_indices);
+    free(self->rows);
+    queue_destroy(self->issue_ring);
     wake_signal_reset(&self->admission_signal);
     wake_signal_reset(&self->dispatch_signal);
     pthread_cond_destroy(&self->space);
@@ -401,23 +406,7 @@ orchestrator_about(orchestrator *self, chroma2_session_info *out_info)
 chroma2_status
 orchestrator_metrics(const orchestrator *self, metrics_reading *out_reading)
 {
-    const stage_view *const view = &self->view;
-    const struct {
-        const queue_view *ring;
-        metric_id depth, high_water;
-    } gauges[] = {
-        {&view->active, METRIC_active_depth, METRIC_active_high_water},
-        {&view->spawn, METRIC_spawn_depth, METRIC_spawn_high_water},
-        {&view->spawning, METRIC_spawning_depth, METRIC_spawning_high_water},
-        {&view->finished, METRIC_finished_depth, METRIC_finished_high_water},
-        {&view->free, METRIC_free_depth, METRIC_free_high_water},
-        {&view->row_ready, METRIC_rows_depth, METRIC_rows_high_water},
-    };
-    for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; ++i) {
-        const uint32_t depth = queue_depth(gauges[i].ring);
-        metric_set(&view->metrics, gauges[i].depth, depth);
-        metric_raise(&view->metrics, gauges[i].high_water, depth);
-    }
+    self->ops->gauges(self->backend, &self->view.metrics);
     return metrics_snapshot(self->numbers, out_reading);
 }
 

@@ -16,10 +16,10 @@
 #include "runtime/stream_pool.h"
 
 enum {
+    DRAIN_ROWS = 1024,    // rows taken at once
     ORDER_PHOTONS = 4096, // photons of an order at most
     N_ORDERS = 64,
-    N_INGEST_STREAMS = 2,
-    ISSUE_DONE_BLOCK = MAX_OPEN_BLOCKS - 1 // block_done entry that says: no more orders will come
+    N_INGEST_STREAMS = 2
 };
 
 /** One order being packed by an ingestion thread. */
@@ -47,6 +47,8 @@ struct orchestrator {
     metrics_bus *bus;
     queue *rings[10];
     uint32_t n_rings;
+    queue *issue_ring; // on the host: slots of events that get no more orders, for dispatch
+    queue_view issue_done;
 
     pthread_mutex_t mutex; // guards what follows
     pthread_cond_t space;  // an event ended
@@ -61,6 +63,7 @@ struct orchestrator {
     /* Admission's own. */
     pthread_t admission_thread;
     wake_signal admission_signal;
+    photon_order orders[N_ORDERS];
     uint32_t free_orders[N_ORDERS];
     uint32_t n_free_orders;
     event_run **issuing; // [events_in_flight] events that still get orders
@@ -71,8 +74,7 @@ struct orchestrator {
     /* Dispatch's own. */
     pthread_t dispatch_thread;
     wake_signal dispatch_signal;
-    uint32_t *row_indices; // [n_rows]
-    uint32_t n_rows;
+    row *rows; // [DRAIN_ROWS]
 
     uint32_t is_stopping; // atomic
     bool has_admission, has_dispatch;
@@ -88,8 +90,8 @@ CHROMA2_MUST_CHECK chroma2_status session_memory_take(orchestrator *self, uint32
 /** Marks an event as cancelled; its photons end at their next step. Any thread. */
 void orchestrator_cancel(void *context, event_run *run);
 
-/** Ended photons of a slot, by its ledger. */
-uint64_t ledger_n_ended(const event_slot *slot);
+/** Ended photons, by the counters of LEDGER_LIST. */
+uint64_t ledger_n_ended(const uint64_t counters[N_LEDGER]);
 
-/** The public ledger of a slot. */
-chroma2_ledger ledger_read(const event_slot *slot);
+/** The public form of the counters. */
+chroma2_ledger ledger_make(const uint64_t counters[N_LEDGER]);

@@ -97,12 +97,27 @@ out:
     return status;
 }
 
+/** Zeros memory of any kind, a piece at a time. */
+static chroma2_status
+memory_zero(const mem_ops *memory, void *at, size_t size_bytes)
+{
+    static const unsigned char zeros[4096] = {0};
+    chroma2_status status = CHROMA2_OK;
+    for (size_t done = 0; done < size_bytes; done += sizeof zeros) {
+        const size_t left = size_bytes - done;
+        TRY(memory->copy_to_device(memory->context, (unsigned char *)at + done, zeros,
+            left < sizeof zeros ? left : sizeof zeros));
+    }
+out:
+    return status;
+}
+
 /** Takes `n` values of a type from the device arena into a pointer, zeroed. */
 #define TAKE_ARRAY(pointer, n, what)                                                               \
     do {                                                                                           \
         void *taken_ = NULL;                                                                       \
         TRY(arena_take(self->device, (size_t)(n) * sizeof *(pointer), 128, what, &taken_));        \
-        memset(taken_, 0, (size_t)(n) * sizeof *(pointer));                                        \
+        TRY(memory_zero(arena_mem_ops(self->device), taken_, (size_t)(n) * sizeof *(pointer)));    \
         (pointer) = taken_;                                                                        \
     } while (0)
 
@@ -147,15 +162,12 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
     TAKE_ARRAY(view->reserve, MAX_LINEAGE_LEVELS, "reserve slots");
     TAKE_ARRAY(view->spawn_since, 1, "age of `spawn`");
     view->scenes = self->scenes.views;
-    for (int level = 0; level < MAX_LINEAGE_LEVELS; ++level) {
-        view->reserve[level] = 1;
-    }
-    TRY(staging_arena_create(mem_ops_host(), "staging",
+    const uint32_t all_free[MAX_LINEAGE_LEVELS] = {1, 1, 1, 1};
+    const mem_ops *const memory = arena_mem_ops(self->device);
+    TRY(memory->copy_to_device(memory->context, view->reserve, all_free, sizeof all_free));
+    TRY(staging_arena_create(self->ops->staging(self->backend), "staging",
         sizeof(float) * STAGED_MAX_FLOATS * ORDER_PHOTONS, plan.n_staging, &self->staging));
     view->n_slots = plan.n_slots;
-    self->n_rows = plan.n_rows;
-    self->row_indices = calloc(plan.n_rows, sizeof *self->row_indices);
-    REQUIRE(self->row_indices != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for row indices");
 out:
     return status;
 }

@@ -70,6 +70,7 @@ enum staged_columns { STAGED_DIRECTION = 1, STAGED_POLARIZATION = 2, STAGED_HIST
 /** Photons to start: ids first_photon.. or the listed ones, from sources or packed columns. */
 typedef struct photon_order {
     uint32_t event_slot;
+    uint32_t block; // open block of the event that its photons count in
     uint32_t n, n_started;
     uint32_t columns;       // enum staged_columns
     uint64_t first_photon;  // id, unless ids != NULL
@@ -133,7 +134,7 @@ event_block_index(const event_slot *event, uint64_t id)
 {
     return event->one_block != 0
         ? 0u
-        : (uint32_t)((id - event->first_photon) >> event->block_log2) % event->n_open_blocks;
+        : (uint32_t)(((id - event->first_photon) >> event->block_log2) % event->n_open_blocks);
 }
 
 /** Counts n photons (or the guard) out of a block; the last one announces it. Their rows are out. */

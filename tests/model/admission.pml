@@ -12,7 +12,8 @@
  * free. Why that is enough: the deepest level spawns nothing, so its photon ends and its slot comes
  * back; so the level above can spawn, and so on up to the primaries.
  *
- *   spin -a admission.pml && gcc -O2 -o pan pan.c && ./pan -a -f
+ *   spin -a admission.pml && gcc -O2 -DNFAIR=3 -o pan pan.c && ./pan -a -f   every photon ends
+ *   gcc -O2 -DNOCLAIM -DSAFETY -o pan pan.c && ./pan                         every slot comes home
  *
  * Holds, under weak fairness of the stages: every photon that enters ends (no deadlock, no endless
  * retry). No worker waits while it holds a photon: every push asserts that the ring has room, and
@@ -189,11 +190,9 @@ init {
         od;
         s = 0
     };
-    (n_admitted == PRIMARIES && n_alive == 0 && len(free_general) == GENERAL);
-    n_row_full == 0;
-#if !defined(NO_RESERVE) && !defined(ONE_RESERVE)
-    assert(len(reserve[1]) == 1 && len(reserve[2]) == 1);
-#endif
+    n_admitted == PRIMARIES && n_alive == 0;
+    len(free_general) + len(reserve[1]) + len(reserve[2]) == SLOTS; /* every slot comes home */
+    n_row_free == ROWS;
     assert(empty(active_ring) && empty(spawning_ring) && empty(spawn_ring) && empty(finished_ring))
 }
 

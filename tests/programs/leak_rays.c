@@ -39,7 +39,8 @@ shoot(void *context)
     toy_random random = {self->seed};
     trace_work work = {0, 0};
     for (uint64_t i = 0; i < self->n_rays; ++i) {
-        const vec3 from = vec3_scale(toy_direction(&random), toy_uniform(&random, 0.0f, 900.0f));
+        const float distance = toy_uniform(&random, 0.0f, 900.0f);
+        const vec3 from = vec3_scale(toy_direction(&random), distance);
         const vec3 way = vec3_sub(aim_at(&random, self->scene), from);
         const trace_ray ray = {from, vec3_normalize(way), FLT_MAX, 0, NO_PRIMITIVE};
         const trace_hit hit = trace_nearest(self->scene, &ray, &work);

@@ -12,7 +12,7 @@
 
 enum {
     FIXTURE_N_GRID = 188, // 60, 65, ..., 995 nm
-    FIXTURE_N_TABLES = 64,
+    FIXTURE_N_TABLES = 256,
     FIXTURE_N_RECORDS = 8,
     FIXTURE_INSIDE = 0,  // medium within the mesh
     FIXTURE_OUTSIDE = 1, // medium around it
@@ -156,6 +156,13 @@ fixture_step(const physics_fixture *f, photon *p)
     const step_search search = step_begin(&f->context, p);
     const trace_hit hit = trace_nearest(f->view, &search.ray, &work);
     return step_end(&f->context, p, &search, &hit);
+}
+
+/** Whether two photons are the same, bit for bit; the struct has padding. */
+static inline int
+photon_is_same(const photon *a, const photon *b)
+{
+    return memcmp(a, b, offsetof(photon, weight) + sizeof a->weight) == 0;
 }
 
 static inline int

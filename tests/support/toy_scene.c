@@ -34,12 +34,20 @@ toy_below(toy_random *random, uint32_t n)
     return (uint32_t)((toy_bits(random) >> 32) * n >> 32);
 }
 
+/** A point of a cube; statements, because the order of arguments is the compiler's choice. */
+static vec3
+draw_point(toy_random *random, float limit)
+{
+    const float x = toy_uniform(random, -limit, limit);
+    const float y = toy_uniform(random, -limit, limit);
+    return vec3_make(x, y, toy_uniform(random, -limit, limit));
+}
+
 vec3
 toy_direction(toy_random *random)
 {
     for (;;) {
-        const vec3 v = vec3_make(toy_uniform(random, -1.0f, 1.0f), toy_uniform(random, -1.0f, 1.0f),
-            toy_uniform(random, -1.0f, 1.0f));
+        const vec3 v = draw_point(random, 1.0f);
         const float r2 = vec3_dot(v, v);
         if (r2 <= 1.0f && r2 > 1e-4f) {
             return vec3_normalize(v);
@@ -260,8 +268,7 @@ toy_soup(toy_random *random, uint32_t n, float size)
             add_triangle(&mesh, t[0], t[2], t[1]);
             continue;
         }
-        const vec3 at = vec3_make(toy_uniform(random, -size, size),
-            toy_uniform(random, -size, size), toy_uniform(random, -size, size));
+        const vec3 at = draw_point(random, size);
         const float longest = size * (kind < 4 ? 0.3f : 1.5f);
         const vec3 u = vec3_scale(toy_direction(random), longest);
         const vec3 v = vec3_scale(toy_direction(random),

@@ -126,7 +126,8 @@ measure(toy_scene *scene, const char *name, uint32_t tree, uint32_t n_rays, floa
         abort();
     }
     for (uint32_t i = 0; i < n_rays; ++i) {
-        rays[i].origin = vec3_scale(toy_direction(&random), toy_uniform(&random, 0.0f, reach));
+        const float distance = toy_uniform(&random, 0.0f, reach);
+        rays[i].origin = vec3_scale(toy_direction(&random), distance);
         rays[i].direction = toy_direction(&random);
         rays[i].t_max = 1e30f;
         rays[i].medium = NO_MEDIUM;

@@ -8,21 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backends/cpu/cpu_stages.h"
-#include "runtime/signal.h"
+#include "backends/cpu/cpu_context.h"
 
 enum { MAX_THREADS = 1024, IDLE_SPINS = 64 };
-
-struct backend_context {
-    const cpu_stages *stages;
-    uint32_t n_threads, n_started;
-    uint32_t is_stopping; // atomic
-    pthread_t *threads;
-    wake_signal work;
-    stage_view view;
-    stage_plan plan;
-    backend_hooks hooks;
-};
 
 static bool
 isa_is_supported(const char *isa)
@@ -230,12 +218,6 @@ out:
 }
 
 static void
-cpu_wake(backend_context *self)
-{
-    wake_signal_raise(&self->work);
-}
-
-static void
 cpu_intersect(backend_context *self, const scene_view *scene, const float *origins,
     const float *directions, size_t n, float *out_distance_mm, int32_t *out_triangle,
     int32_t *out_instance)
@@ -253,13 +235,27 @@ static const backend_ops cpu_ops = {
     .open = cpu_open,
     .close = cpu_close,
     .memory = cpu_memory,
+    .staging = cpu_memory,
     .describe = cpu_describe,
     .n_threads = cpu_n_threads,
     .best_tree = cpu_best_tree,
     .default_slots = cpu_default_slots,
     .start = cpu_start,
-    .wake = cpu_wake,
     .stop = cpu_stop,
+    .event_open = cpu_event_open,
+    .block_open = cpu_block_open,
+    .block_expect = cpu_block_expect,
+    .block_seal = cpu_block_seal,
+    .order_publish = cpu_order_publish,
+    .orders_done = cpu_orders_done,
+    .event_cancel = cpu_event_cancel,
+    .rows_take = cpu_rows_take,
+    .blocks_done = cpu_blocks_done,
+    .ledger = cpu_ledger,
+    .event_close = cpu_event_close,
+    .has_output = cpu_has_output,
+    .has_orders_done = cpu_has_orders_done,
+    .gauges = cpu_gauges,
     .intersect = cpu_intersect,
 };
 

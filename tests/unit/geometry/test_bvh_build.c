@@ -212,7 +212,7 @@ test_pieces_cover_their_triangle(void **state)
     size_t n = 0;
     assert_int_equal(
         bvh_presplit(refs, mesh.n_triangles, 0.5, mesh_corners, &mesh, &pieces, &n), CHROMA2_OK);
-    assert_true(n > mesh.n_triangles * 1.2 && n <= mesh.n_triangles * 1.5);
+    assert_true(5 * n > 6 * (size_t)mesh.n_triangles && 2 * n <= 3 * (size_t)mesh.n_triangles);
     size_t first = 0;
     for (uint32_t i = 0; i < mesh.n_triangles; ++i) {
         size_t end = first;

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What to simulate: an event's photons, its limits, and what to keep of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chroma2.errors import InvalidArgument, InvalidType
+from chroma2.photons import Photons
+from chroma2.sources import Source, flatten
+
+if TYPE_CHECKING:
+    from chroma2 import _capi
+    from chroma2.detector import Detector, Scene
+    from chroma2.result import Hits, Part
+
+KEEP: Final = {"hits": 1, "photons_end": 2, "photon_tracks": 4, "tracks": 4}
+"""Names for `EventDescriptor.keep`, and their bits in C."""
+
+
+@dataclass
+class EventDescriptor:
+    """One event. Give `sources` or `photons`.
+
+    sources        what `chroma2.sources` makes, or a list of it, nested in any way
+    photons        a chroma2.Photons
+    event_id       [0, 2^32 - 2]; None: the session's running number. Same id and seed, same light
+    max_steps      steps after which a photon is given up, [1, 2^20)
+    keep           any of "hits", "photons_end", "photon_tracks"
+    on_hits        called with the Hits of each block as soon as it has ended; the hits then go
+                   there only. Called on the session's dispatch thread, serially; if it raises,
+                   this event fails and no other
+    on_block       the same for all that is kept, with a Part; not together with on_hits
+    seed           None: the session's
+    t0             ns, kept apart as float64: photon times are relative to it
+    detector       a Detector or Scene; None: the session's
+    first_photon, n_photons  a range of the event's photon ids, for shards; None: to the end
+    track_photons  with "photon_tracks": the ids to follow; None: all
+    ordered        False hands rows out as they come, the same set in another order
+    user_tag       [0, 2^64), travels untouched
+    block_log2     a block is 2^block_log2 photons, [7, 20]
+
+    Raises InvalidArgument and InvalidType, naming the field, the value and the rule.
+    """
+
+    sources: Any = None
+    photons: Photons | None = None
+    event_id: int | None = None
+    max_steps: int = 1000
+    keep: Sequence[str] = ("hits",)
+    on_hits: Callable[[Hits], None] | None = None
+    on_block: Callable[[Part], None] | None = None
+    seed: int | None = None
+    t0: float = 0.0
+    detector: Detector | Scene | None = None
+    first_photon: int = 0
+    n_photons: int | None = None
+    track_photons: ArrayLike | None = None
+    ordered: bool = True
+    user_tag: int = 0
+    block_log2: int = 20
+    _flat: list[Source] = field(default_factory=list, init=False, repr=False, compare=False)
+    _tracks: NDArray[np.uint64] | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """Checks every field; called again on submission, since fields can be changed."""
+        if (self.sources is None) == (self.photons is None):
+            raise InvalidArgument("give either sources or photons")
+        if self.sources is not None:
+            self._flat = flatten(self.sources)
+            if not self._flat:
+                raise InvalidArgument("sources is empty (an event needs at least one)")
+        elif not isinstance(self.photons, Photons):
+            raise InvalidType(
+                f"photons is a {type(self.photons).__name__} (it must be a chroma2.Photons)")
+        elif len(self.photons) == 0:
+            raise InvalidArgument("photons is empty (an event needs at least one)")
+        if isinstance(self.keep, str):
+            self.keep = (self.keep,)
+        for name in self.keep:
+            if name not in KEEP:
+                raise InvalidArgument(
+                    f"keep holds {name!r} (it may hold hits, photons_end, photon_tracks)")
+        if self.event_id is not None:
+            _whole("event_id", self.event_id, 0, 2**32 - 2)
+        _whole("max_steps", self.max_steps, 1, 2**20 - 1)
+        if self.seed is not None:
+            _whole("seed", self.seed, 0, 2**64 - 1)
+        _whole("first_photon", self.first_photon, 0, 2**40 - 1)
+        if self.n_photons is not None:
+            _whole("n_photons", self.n_photons, 1, 2**40)
+        _whole("user_tag", self.user_tag, 0, 2**64 - 1)
+        _whole("block_log2", self.block_log2, 7, 20)
+        if not np.isfinite(self.t0):
+            raise InvalidArgument(f"t0 is {self.t0} (it must be finite)")
+        for name in ("on_hits", "on_block"):
+            value = getattr(self, name)
+            if value is not None and not callable(value):
+                raise InvalidType(f"{name} is {value!r} (it must be callable)")
+        if self.on_hits is not None and self.on_block is not None:
+            raise InvalidArgument("give on_hits or on_block, not both")
+        if self.on_hits is not None and "hits" not in self.keep:
+            raise InvalidArgument("on_hits needs 'hits' in keep")
+        self._tracks = None
+        if self.track_photons is not None:
+            if not (self.keep_bits() & KEEP["photon_tracks"]):
+                raise InvalidArgument("track_photons needs 'photon_tracks' in keep")
+            self._tracks = photon_ids("track_photons", self.track_photons)
+
+    def keep_bits(self) -> int:
+        """`keep` as C wants it."""
+        bits = 0
+        for name in self.keep:
+            bits |= KEEP[name]
+        return bits
+
+    def source_list(self) -> list[Source]:
+        """The sources as one flat list; empty if the event has photons."""
+        return list(self._flat)
+
+    def _spec(self, scene: Scene, other: Scene | None) -> _capi.EventSpec:
+        """What C needs; `scene` is the one that counts, `other` it again if not the session's."""
+        from chroma2 import _capi
+
+        photons = self.photons
+        return _capi.EventSpec(
+            event_id=_capi.NEXT_EVENT_ID if self.event_id is None else int(self.event_id),
+            scene=None if other is None else other._handle,
+            seed=self.seed,
+            max_steps=int(self.max_steps),
+            t0_ns=float(self.t0),
+            keep=self.keep_bits(),
+            ordered=bool(self.ordered),
+            first_photon=int(self.first_photon),
+            n_photons=_capi.ALL_PHOTONS if self.n_photons is None else int(self.n_photons),
+            user_tag=int(self.user_tag),
+            block_log2=int(self.block_log2),
+            sources=None if photons is not None else [s._c_fields(scene) for s in self._flat],
+            n_batch=0 if photons is None else len(photons),
+            columns={} if photons is None else photons._batch(),
+            track_photons=self._tracks,
+        )
+
+
+def photon_ids(name: str, values: ArrayLike) -> NDArray[np.uint64]:
+    """Photon ids [n] as uint64, checked."""
+    ids = np.atleast_1d(np.asarray(values))
+    if ids.ndim != 1 or len(ids) == 0:
+        raise InvalidArgument(f"{name} has shape {ids.shape} (it must be [n], n > 0)")
+    if ids.dtype.kind not in "iu":
+        raise InvalidType(f"{name} is {ids.dtype} (it must hold integers)")
+    bad = np.flatnonzero((ids < 0) | (ids >= 2**40))
+    if len(bad):
+        raise InvalidArgument(f"{name}[{bad[0]}] is {ids[bad[0]]} (it must lie in [0, 2^40))")
+    return ids.astype(np.uint64)
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise InvalidType(f"{name} is {value!r} (it must be a whole number)")
+    if not low <= value <= high:
+        raise InvalidArgument(f"{name} is {value} (it must lie in [{low}, {high}])")

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The link between pipeline and workers: on the CPU both see the same memory. */
+#include "backends/cpu/cpu_context.h"
+
+enum { ROWS_AT_ONCE = 1024 };
+
+chroma2_status
+cpu_event_open(
+    backend_context *self, uint32_t slot, const event_slot *event, const event_tables *tables)
+{
+    event_slot *const to = &self->view.events[slot];
+    *to = *event;
+    to->sources = tables->sources;
+    to->n_sources = (uint32_t)tables->n_sources;
+    to->source_tables = tables->source_tables;
+    to->track_ids = tables->track_ids;
+    to->n_track_ids = tables->n_track_ids;
+    return CHROMA2_OK;
+}
+
+void
+cpu_block_open(backend_context *self, uint32_t slot, uint32_t block)
+{
+    atomic_store_release_u64(&self->view.events[slot].outstanding[block], 1);
+}
+
+void
+cpu_block_expect(backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons)
+{
+    atomic_fetch_add_relaxed_u64(&self->view.events[slot].outstanding[block], n_photons);
+}
+
+void
+cpu_block_seal(backend_context *self, uint32_t slot, uint32_t block)
+{
+    block_leave(&self->view, slot, block, 1);
+    self->hooks.moved(self->hooks.context);
+}
+
+void
+cpu_order_publish(backend_context *self, uint32_t index, const photon_order *order)
+{
+    self->view.orders[index] = *order;
+    queue_push(&self->view.order_waiting, &index, 1);
+    wake_signal_raise(&self->work);
+}
+
+uint32_t
+cpu_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max)
+{
+    return queue_pop(&self->view.order_done, out_indices, n_max);
+}
+
+void
+cpu_event_cancel(backend_context *self, uint32_t slot)
+{
+    atomic_store_relaxed_u32(&self->view.events[slot].cancelled, 1);
+}
+
+uint32_t
+cpu_rows_take(backend_context *self, row *out_rows, uint32_t n_max)
+{
+    uint32_t indices[ROWS_AT_ONCE];
+    const uint32_t n =
+        queue_pop(&self->view.row_ready, indices, n_max < ROWS_AT_ONCE ? n_max : ROWS_AT_ONCE);
+    for (uint32_t i = 0; i < n; ++i) {
+        out_rows[i] = self->view.rows[indices[i]];
+    }
+    queue_push(&self->view.row_free, indices, n);
+    return n;
+}
+
+uint32_t
+cpu_blocks_done(backend_context *self, uint32_t *out_entries, uint32_t n_max)
+{
+    return queue_pop(&self->view.block_done, out_entries, n_max);
+}
+
+void
+cpu_ledger(const backend_context *self, uint32_t slot, uint64_t out_ledger[N_LEDGER])
+{
+    for (int i = 0; i < N_LEDGER; ++i) {
+        out_ledger[i] = atomic_load_relaxed_u64(&self->view.events[slot].ledger[i]);
+    }
+}
+
+void
+cpu_event_close(backend_context *self, uint32_t slot)
+{
+    self->view.events[slot].n_sources = 0;
+}
+
+bool
+cpu_has_output(const backend_context *self)
+{
+    return queue_depth(&self->view.block_done) > 0 || queue_depth(&self->view.row_ready) > 0;
+}
+
+bool
+cpu_has_orders_done(const backend_context *self)
+{
+    return queue_depth(&self->view.order_done) > 0;
+}
+
+void
+cpu_gauges(backend_context *self, const metrics_view *metrics)
+{
+    const struct {
+        const queue_view *ring;
+        metric_id depth, high_water;
+    } gauges[] = {
+        {&self->view.active, METRIC_active_depth, METRIC_active_high_water},
+        {&self->view.spawn, METRIC_spawn_depth, METRIC_spawn_high_water},
+        {&self->view.spawning, METRIC_spawning_depth, METRIC_spawning_high_water},
+        {&self->view.finished, METRIC_finished_depth, METRIC_finished_high_water},
+        {&self->view.free, METRIC_free_depth, METRIC_free_high_water},
+        {&self->view.row_ready, METRIC_rows_depth, METRIC_rows_high_water},
+    };
+    for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; ++i) {
+        const uint32_t depth = queue_depth(gauges[i].ring);
+        metric_set(metrics, gauges[i].depth, depth);
+        metric_raise(metrics, gauges[i].high_water, depth);
+    }
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "support/scenes.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/toy_scene.h"
+
+#define MUST(call)                                                                                 \
+    do {                                                                                           \
+        if ((call) != CHROMA2_OK) {                                                                \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, chroma2_error_detail());            \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+static chroma2_table
+constant(const double *value)
+{
+    chroma2_table table;
+    memset(&table, 0, sizeof table);
+    table.y = value;
+    table.n = 1;
+    return table;
+}
+
+static uint32_t
+add_medium(chroma2_scene *scene, const char *name, double index, double absorption_mm,
+    double scattering_mm)
+{
+    chroma2_material m = chroma2_material_default();
+    uint32_t number = 0;
+    m.name = name;
+    m.refractive_index = constant(&index);
+    m.absorption_length_mm = constant(&absorption_mm);
+    m.scattering_length_mm = constant(&scattering_mm);
+    MUST(chroma2_scene_add_material(scene, &m, &number));
+    return number;
+}
+
+static int32_t
+add_surface(chroma2_scene *scene, const char *name, double absorb, double detect, double diffuse,
+    double specular)
+{
+    const chroma2_named_table tables[4] = {{"absorb", constant(&absorb)},
+        {"detect", constant(&detect)}, {"reflect_diffuse", constant(&diffuse)},
+        {"reflect_specular", constant(&specular)}};
+    chroma2_surface s = chroma2_surface_default();
+    uint32_t number = 0;
+    s.name = name;
+    s.model = "default";
+    s.tables = tables;
+    s.n_tables = 4;
+    MUST(chroma2_scene_add_surface(scene, &s, &number));
+    return (int32_t)number;
+}
+
+static uint32_t
+add_interface(chroma2_scene *scene, uint32_t inside, uint32_t outside, int32_t surface)
+{
+    uint32_t number = 0;
+    MUST(chroma2_scene_add_interface(scene, inside, outside, surface, &number));
+    return number;
+}
+
+/** Adds a toy mesh as one world solid; frees it. */
+static void
+add_world(chroma2_scene *scene, toy_mesh mesh, uint32_t interface, int32_t channel)
+{
+    chroma2_world_solid solid = chroma2_world_solid_default();
+    solid.vertices = mesh.vertices;
+    solid.n_vertices = mesh.n_vertices;
+    solid.triangles = mesh.triangles;
+    solid.n_triangles = mesh.n_triangles;
+    solid.interface_offset = interface;
+    solid.solid.channel_index = channel;
+    solid.solid.channel_id = channel;
+    MUST(chroma2_scene_add_solid(scene, &solid, NULL));
+    toy_mesh_reset(&mesh);
+}
+
+static vec3
+corner(float value)
+{
+    return vec3_make(value, value, value);
+}
+
+/** The box of the reference scene S3, cells in any order: channel by position. */
+static void
+build_larbox(chroma2_scene *scene)
+{
+    const uint32_t lar = add_medium(scene, "lar", 1.3, 20000.0, 900.0);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const int32_t wall = add_surface(scene, "wall", 0.3, 0.2, 0.5, 0.0);
+    const uint32_t interface = add_interface(scene, lar, vacuum, wall);
+    toy_mesh mesh = toy_box(corner(-1000.0f), corner(1000.0f), 8);
+    chroma2_solid solids[96];
+    uint32_t *const solid_of = calloc(mesh.n_triangles, sizeof *solid_of);
+    for (int i = 0; i < 96; ++i) {
+        solids[i] = chroma2_solid_default();
+        solids[i].solid_id = (uint32_t)i;
+        solids[i].channel_index = i;
+        solids[i].channel_id = 1000 + i;
+    }
+    for (uint32_t i = 0; i < mesh.n_triangles; ++i) {
+        solid_of[i] = i / (mesh.n_triangles / 96);
+    }
+    chroma2_world_solid solid = chroma2_world_solid_default();
+    solid.vertices = mesh.vertices;
+    solid.n_vertices = mesh.n_vertices;
+    solid.triangles = mesh.triangles;
+    solid.n_triangles = mesh.n_triangles;
+    solid.interface_offset = interface;
+    solid.solid_of_triangle = solid_of;
+    solid.solids = solids;
+    solid.n_solids = 96;
+    MUST(chroma2_scene_add_solid(scene, &solid, NULL));
+    free(solid_of);
+    toy_mesh_reset(&mesh);
+}
+
+/** One dome: a glass sphere around a vacuum sphere, whose upper half detects. */
+static toy_mesh
+dome_mesh(uint32_t *interfaces, uint32_t capacity)
+{
+    toy_mesh glass = toy_icosphere(127.0f, 1);
+    toy_mesh inside = toy_icosphere(117.0f, 1);
+    const uint32_t n_glass = glass.n_triangles;
+    toy_mesh_append(&glass, &inside);
+    for (uint32_t i = 0; i < glass.n_triangles && i < capacity; ++i) {
+        const uint32_t *const t = glass.triangles + 3 * i;
+        const float z = glass.vertices[3 * t[0] + 2] + glass.vertices[3 * t[1] + 2] +
+            glass.vertices[3 * t[2] + 2];
+        interfaces[i] = i < n_glass ? 0u : (z > 0.0f ? 1u : 2u);
+    }
+    toy_mesh_reset(&inside);
+    return glass;
+}
+
+static void
+build_tank(chroma2_scene *scene, bool is_flat)
+{
+    const uint32_t water = add_medium(scene, "water", 1.34, 40000.0, 90000.0);
+    const uint32_t glass = add_medium(scene, "glass", 1.48, 1000.0, INFINITY);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const int32_t black = add_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
+    const int32_t cathode = add_surface(scene, "photocathode", 0.55, 0.25, 0.1, 0.1);
+    const uint32_t first = add_interface(scene, glass, water, -1);
+    add_interface(scene, vacuum, glass, cathode);
+    add_interface(scene, vacuum, glass, black);
+    const uint32_t wall = add_interface(scene, water, vacuum, black);
+    add_world(scene, toy_box(corner(-2500.0f), corner(2500.0f), 3), wall, -1);
+    uint32_t interfaces[256];
+    toy_mesh dome = dome_mesh(interfaces, 256);
+    uint32_t mesh = 0;
+    if (!is_flat) {
+        MUST(chroma2_scene_add_mesh(scene, dome.vertices, dome.n_vertices, dome.triangles,
+            dome.n_triangles, interfaces, &mesh));
+    }
+    toy_random random = {7};
+    for (int i = 0; i < 72; ++i) {
+        float rotation[9];
+        toy_rotation(&random, rotation);
+        chroma2_instance instance = chroma2_instance_default();
+        chroma2_world_solid solid = chroma2_world_solid_default();
+        const int axis = i / 24;
+        const double side = i / 12 % 2 == 0 ? -2300.0 : 2300.0;
+        const double u = (double)(i % 4) * 1000.0 - 1500.0;
+        const double v = (double)(i / 4 % 3) * 1500.0 - 1500.0;
+        for (int k = 0; k < 9; ++k) {
+            instance.rotation[k] = (double)rotation[k];
+        }
+        instance.displacement_mm[axis] = side;
+        instance.displacement_mm[(axis + 1) % 3] = u;
+        instance.displacement_mm[(axis + 2) % 3] = v;
+        instance.interface_offset = first;
+        instance.mesh = mesh;
+        instance.solid.channel_index = i;
+        instance.solid.channel_id = i;
+        if (!is_flat) {
+            MUST(chroma2_scene_add_instance(scene, &instance, NULL));
+            continue;
+        }
+        solid.vertices = dome.vertices;
+        solid.n_vertices = dome.n_vertices;
+        solid.triangles = dome.triangles;
+        solid.n_triangles = dome.n_triangles;
+        solid.interface_of_triangle = interfaces;
+        solid.interface_offset = first;
+        memcpy(solid.rotation, instance.rotation, sizeof solid.rotation);
+        memcpy(solid.displacement_mm, instance.displacement_mm, sizeof solid.displacement_mm);
+        solid.solid = instance.solid;
+        MUST(chroma2_scene_add_solid(scene, &solid, NULL));
+    }
+    toy_mesh_reset(&dome);
+}
+
+/** A medium that re-emits with a yield; two absorbers, of which the second is inert. */
+static uint32_t
+add_scintillator(chroma2_scene *scene, double absorption_mm, double inert_mm, double yield)
+{
+    static const double nm[4] = {380.0, 420.0, 440.0, 520.0};
+    static const double cdf[4] = {0.0, 0.4, 0.8, 1.0};
+    static const double ns[3] = {0.0, 3.0, 12.0};
+    static const double delay[3] = {0.0, 0.7, 1.0};
+    const double none = 0.0;
+    const double index = 1.5;
+    const double total_mm = 1.0 / (1.0 / absorption_mm + 1.0 / inert_mm);
+    const double scattering_mm = 8000.0;
+    chroma2_component components[2] = {chroma2_component_default(), chroma2_component_default()};
+    components[0].absorption_length_mm = constant(&absorption_mm);
+    components[0].reemission_yield = constant(&yield);
+    components[0].reemission_wavelength_cdf.x = nm;
+    components[0].reemission_wavelength_cdf.y = cdf;
+    components[0].reemission_wavelength_cdf.n = 4;
+    components[0].reemission_delay_cdf.x = ns;
+    components[0].reemission_delay_cdf.y = delay;
+    components[0].reemission_delay_cdf.n = 3;
+    components[1].absorption_length_mm = constant(&inert_mm);
+    components[1].reemission_yield = constant(&none);
+    chroma2_material m = chroma2_material_default();
+    uint32_t number = 0;
+    m.name = "scintillator";
+    m.refractive_index = constant(&index);
+    m.absorption_length_mm = constant(&total_mm);
+    m.scattering_length_mm = constant(&scattering_mm);
+    m.components = components;
+    m.n_components = 2;
+    MUST(chroma2_scene_add_material(scene, &m, &number));
+    return number;
+}
+
+static void
+build_spheres(chroma2_scene *scene)
+{
+    const uint32_t scintillator = add_scintillator(scene, 400.0, 5000.0, 0.6);
+    const uint32_t acrylic = add_medium(scene, "acrylic", 1.49, 2000.0, INFINITY);
+    const uint32_t water = add_medium(scene, "water", 1.34, 40000.0, 90000.0);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const int32_t perfect = add_surface(scene, "perfect", 0.0, 1.0, 0.0, 0.0);
+    add_world(scene, toy_icosphere(1000.0f, 2), add_interface(scene, scintillator, acrylic, -1), -1);
+    add_world(scene, toy_icosphere(1050.0f, 2), add_interface(scene, acrylic, water, -1), -1);
+    add_world(scene, toy_icosphere(2000.0f, 2), add_interface(scene, water, vacuum, perfect), 0);
+}
+
+static void
+build_cascade(chroma2_scene *scene)
+{
+    const uint32_t medium = add_scintillator(scene, 700.0, 900.0, 3.0);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const int32_t wall = add_surface(scene, "wall", 0.2, 0.4, 0.4, 0.0);
+    add_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 2),
+        add_interface(scene, medium, vacuum, wall), 0);
+}
+
+static void
+build_inconsistent(chroma2_scene *scene)
+{
+    const uint32_t water = add_medium(scene, "water", 1.34, 3000.0, 2000.0);
+    const uint32_t glass = add_medium(scene, "glass", 1.48, 1000.0, 5000.0);
+    const uint32_t oil = add_medium(scene, "oil", 1.45, 1500.0, 1500.0);
+    const int32_t wall = add_surface(scene, "wall", 0.3, 0.3, 0.4, 0.0);
+    add_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 2),
+        add_interface(scene, water, oil, wall), 0);
+    add_world(scene, toy_box(corner(-400.0f), corner(350.0f), 2),
+        add_interface(scene, glass, oil, -1), -1); // water surrounds it, not oil
+}
+
+static void
+build_open(chroma2_scene *scene)
+{
+    const uint32_t water = add_medium(scene, "water", 1.34, 3000.0, 2000.0);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, 5000.0, INFINITY);
+    const int32_t wall = add_surface(scene, "wall", 0.3, 0.3, 0.4, 0.0);
+    toy_mesh mesh = toy_box(corner(-1000.0f), corner(1000.0f), 2);
+    mesh.n_triangles -= mesh.n_triangles / 6; // the last face is missing
+    add_world(scene, mesh, add_interface(scene, water, vacuum, wall), 0);
+}
+
+static void
+build_wide(chroma2_scene *scene)
+{
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const int32_t black = add_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
+    add_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 1),
+        add_interface(scene, vacuum, vacuum, black), -1);
+}
+
+static void
+build_tank_instanced(chroma2_scene *scene)
+{
+    build_tank(scene, false);
+}
+
+static void
+build_tank_flat(chroma2_scene *scene)
+{
+    build_tank(scene, true);
+}
+
+chroma2_scene *
+test_scene(const char *name)
+{
+    static const struct {
+        const char *name;
+        void (*build)(chroma2_scene *scene);
+    } builders[] = {{"larbox", build_larbox}, {"tank", build_tank_instanced},
+        {"tank_flat", build_tank_flat}, {"spheres", build_spheres}, {"cascade", build_cascade},
+        {"inconsistent", build_inconsistent}, {"open", build_open}, {"wide", build_wide}};
+    for (size_t i = 0; i < sizeof builders / sizeof builders[0]; ++i) {
+        if (strcmp(builders[i].name, name) == 0) {
+            chroma2_scene *scene = NULL;
+            MUST(chroma2_scene_create(NULL, &scene));
+            builders[i].build(scene);
+            MUST(chroma2_scene_commit(scene));
+            return scene;
+        }
+    }
+    fprintf(stderr, "there is no test scene \"%s\"\n", name);
+    abort();
+}
+
+chroma2_source
+test_scene_source(const char *name, uint64_t n_photons)
+{
+    chroma2_source source = chroma2_source_default();
+    source.n_photons = n_photons;
+    source.position_mm[0] = 13.0;
+    source.position_mm[1] = -7.0;
+    source.position_mm[2] = 510.0;
+    source.wavelength_nm[0] = strcmp(name, "larbox") == 0 ? 128.0 : 370.0;
+    return source;
+}
