@@ -27,12 +27,34 @@ from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHARED = ["base/*.h", "physics/*.h", "stages/*.h", "geometry/*_view.h", "runtime/*_view.h"]
-WARNINGS = """-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wdouble-promotion -Wundef -Wvla
-    -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wswitch-enum""".split()
-BITS = "-ffp-contract=off -fno-fast-math -fno-math-errno -fno-trapping-math".split()
+WARNINGS = [
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wshadow",
+    "-Wconversion",
+    "-Wdouble-promotion",
+    "-Wundef",
+    "-Wvla",
+    "-Wcast-qual",
+    "-Wstrict-prototypes",
+    "-Wmissing-prototypes",
+    "-Wwrite-strings",
+    "-Wswitch-enum",
+]
+BITS = ["-ffp-contract=off", "-fno-fast-math", "-fno-math-errno", "-fno-trapping-math"]
 INCLUDES = [f"-I{ROOT / 'include'}", f"-I{ROOT / 'src'}"]
-NVCC = """-x cu -std=c++17 -arch=sm_90 --fmad=false --Werror all-warnings
-    -Xcompiler -Wall,-Wextra""".split()
+NVCC = [
+    "-x",
+    "cu",
+    "-std=c++17",
+    "-arch=sm_90",
+    "--fmad=false",
+    "--Werror",
+    "all-warnings",
+    "-Xcompiler",
+    "-Wall,-Wextra",
+]
 
 
 def headers_in(folder, globs, chosen):

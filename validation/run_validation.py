@@ -43,17 +43,15 @@ def open_session(scene, **options):
     return chroma2.Session(detector=detector, **options)
 
 
-def submit(session, photons, event_id, max_steps=1000):
+def event(photons, event_id, max_steps=1000):
     import chroma2
 
     columns = (photons[key] for key in ("pos", "dir", "pol", "wavelength", "t"))
-    return session.submit_event(
-        chroma2.EventDescriptor(
-            photons=chroma2.Photons(*columns),
-            event_id=event_id,
-            max_steps=max_steps,
-            keep=("hits", "photons_end"),
-        )
+    return chroma2.EventDescriptor(
+        photons=chroma2.Photons(*columns).freeze(),
+        event_id=event_id,
+        max_steps=max_steps,
+        keep=("hits", "photons_end"),
     )
 
 
@@ -75,19 +73,18 @@ def run_larbox(session, scene, source, n, start_seed):
     channels = np.append(scene["solid_to_channel"], -1)
     by_hits = np.zeros_like(outcome.channels)
     detected = ended = 0
-    waiting = collections.deque()
     sizes = [min(BATCH, n - begin) for begin in range(0, n, BATCH)]
-    for i, size in enumerate(sizes):
-        photons = scenes.photons(scene, source, size, start_seed + i)
-        waiting.append(submit(session, photons, event_id=start_seed + i))
-        while len(waiting) == 2 or (waiting and i + 1 == len(sizes)):
-            result = waiting.popleft().result()
-            last = np.asarray(result.photons_end.last_hit_triangles, np.int64)
-            outcome.add(result.photons_end, channels[solids[last]])
-            by_hits += np.bincount(result.hits.channel, minlength=len(by_hits))
-            detected += result.ledger.surface_detect
-            ended += result.ledger.surface_detect + result.ledger.surface_absorb
-            ended += result.ledger.bulk_absorb
+    events = (
+        event(scenes.photons(scene, source, size, start_seed + i), event_id=start_seed + i)
+        for i, size in enumerate(sizes)
+    )
+    for result in session.simulate(events, in_flight=2):
+        last = np.asarray(result.photons_end.last_hit_triangles, np.int64)
+        outcome.add(result.photons_end, channels[solids[last]])
+        by_hits += np.bincount(result.hits.channel, minlength=len(by_hits))
+        detected += result.ledger.surface_detect
+        ended += result.ledger.surface_detect + result.ledger.surface_absorb
+        ended += result.ledger.bulk_absorb
     known = 0x3F  # NO_HIT ... REFLECT_DIFFUSE: all that can happen in this box
     no_hit = outcome.histograms["t", "no_hit"].sum()
     strange = sum(count for word, count in outcome.flags.items() if word & ~known)
@@ -158,9 +155,9 @@ def run_beam(session, scene, beam, n, event_id):
         "wavelength": np.full(n, beam["wavelength"], np.float32),
         "t": np.zeros(n, np.float32),
     }
-    first = submit(session, photons, 2 * event_id, max_steps=1).result().photons_end
-    last = submit(session, photons, 2 * event_id + 1).result().photons_end
-    backwards = np.sign(np.asarray(first.dir)[:, 2]) != np.sign(beam["dir"][2])
+    first = session.submit_event(event(photons, 2 * event_id, max_steps=1))
+    last = session.submit_event(event(photons, 2 * event_id + 1)).result().photons_end
+    backwards = np.sign(first.result().photons_end.dir[:, 2]) != np.sign(beam["dir"][2])
     triangles = np.asarray(last.last_hit_triangles, np.int64)
     solid = np.append(scene["solid_id"], -1)[triangles]
     pairs = zip(solid.tolist(), np.asarray(last.flags).tolist(), strict=True)

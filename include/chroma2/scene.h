@@ -110,7 +110,8 @@ CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_scene_add_interface(chroma
 /** Adds triangles to be placed by instances.
  *  vertices               [n_vertices, 3], mm, finite
  *  triangles              [n_triangles, 3], < n_vertices
- *  interface_of_triangle  [n_triangles], counted from the instance's interface_offset; NULL: all 0 */
+ *  interface_of_triangle  [n_triangles], counted from the instance's interface_offset; NULL: all 0
+ *  out_mesh               the number that an instance gives; world solids take numbers too */
 CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_scene_add_mesh(chroma2_scene *scene,
     const float *vertices, size_t n_vertices, const uint32_t *triangles, size_t n_triangles,
     const uint32_t *interface_of_triangle, uint32_t *out_mesh);

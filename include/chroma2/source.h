@@ -63,7 +63,7 @@ typedef struct chroma2_source {
     const double *spectrum_nm; // [n_spectrum] > 0, strictly ascending
     const double *spectrum;    // [n_spectrum] >= 0, some > 0; any scale
 
-    uint32_t time_law; // LAW_FIXED or LAW_UNIFORM; tracks: [0] at the start to [1] at the end
+    uint32_t time_law; // LAW_FIXED; LAW_UNIFORM: tracks have [0] at position, [1] at end
     uint32_t n_decays; // exponentials added to the time; 0: none
     double time_ns[2];
     const double *decay_weight; // [n_decays] >= 0, some > 0; any scale

@@ -24,8 +24,8 @@ struct chroma2_session {
     physics_options physics;
     char preset[32];
     pid_t pid;
-    uint32_t is_closed; // atomic
-    pthread_mutex_t mutex; // guards is_closed and subscriptions
+    uint32_t is_closing, is_closed; // atomic
+    pthread_mutex_t mutex;          // guards subscriptions
     subscription subscriptions[MAX_SUBSCRIPTIONS];
 };
 
@@ -381,6 +381,8 @@ chroma2_session_close(chroma2_session *self, chroma2_close_mode mode)
     TRY(session_check(self));
     REQUIRE(!orchestrator_is_dispatch_thread(self->orchestrator), CHROMA2_WRONG_THREAD,
         "a callback closes its session (it would wait for its own thread)");
+    REQUIRE(atomic_compare_exchange_u32(&self->is_closing, 0, 1), CHROMA2_CLOSED,
+        "the session is being closed by another thread");
     orchestrator_stop(self->orchestrator, mode);
     atomic_store_release_u32(&self->is_closed, 1);
 out:
@@ -394,7 +396,7 @@ chroma2_session_destroy(chroma2_session *self)
         return;
     }
     if (self->pid == getpid()) {
-        if (self->orchestrator != NULL && atomic_load_acquire_u32(&self->is_closed) == 0) {
+        if (self->orchestrator != NULL && atomic_load_acquire_u32(&self->is_closing) == 0) {
             orchestrator_stop(self->orchestrator, CHROMA2_CLOSE_CANCEL);
         }
         orchestrator_destroy(self->orchestrator);

@@ -64,8 +64,8 @@ typedef struct backend_ops {
     uint32_t (*orders_done)(backend_context *self, uint32_t *out_indices, uint32_t n_max);
     void (*event_cancel)(backend_context *self, uint32_t slot); // any thread
 
-    /** Rows in the order they were made. Rows of a block that blocks_done has told of are there
-     *  until this returns 0. */
+    /** Rows about in the order they were made. After blocks_done told of blocks, all rows of these
+     *  come before this returns 0, and it returns 0 soon even if others keep coming. */
     uint32_t (*rows_take)(backend_context *self, row *out_rows, uint32_t n_max);
     /** Entries event slot * MAX_OPEN_BLOCKS + block of sealed blocks whose photons have all ended. */
     uint32_t (*blocks_done)(backend_context *self, uint32_t *out_entries, uint32_t n_max);

@@ -38,7 +38,7 @@ typedef struct source_record {
     float half_length_mm;    // of a cylinder
     float time_ns[2];        // fixed; ends of an interval; at the ends of a track
     float wavelength_nm[2];  // fixed; ends of an interval
-    uint32_t time_law;       // LAW_FIXED or LAW_UNIFORM; tracks: along the track
+    uint32_t time_law;       // LAW_FIXED or LAW_UNIFORM; a track's runs along it
     uint32_t wavelength_law; // enum source_law
     uint32_t spectrum_first; // cumulative distribution on a uniform grid
     uint32_t spectrum_n;

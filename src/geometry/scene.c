@@ -464,7 +464,7 @@ scene_view_of(const chroma2_scene *scene)
 const struct scene_trees *
 scene_trees_of(const chroma2_scene *scene)
 {
-    return scene->trees;
+    return scene->trees == NULL ? NULL : scene->trees->trees;
 }
 
 block *

@@ -83,7 +83,10 @@ scene_forget_buffers(chroma2_scene *self)
         block_destroy(self->blocks[i]);
         self->blocks[i] = NULL;
     }
-    scene_trees_destroy(self->trees);
+    if (self->trees != NULL && atomic_fetch_sub_acq_rel_u32(&self->trees->references, 1) == 1) {
+        scene_trees_destroy(self->trees->trees);
+        free(self->trees);
+    }
     self->trees = NULL;
     free(self->solid_positions);
     self->solid_positions = NULL;
@@ -409,25 +412,43 @@ out:
     return status;
 }
 
-/** Trees; a mesh whose content an earlier scene had under the same number keeps its tree. */
+/** Whether trees would see the same as in the earlier scene: which is, of the same buffers. */
+static bool
+scene_keeps_trees(const chroma2_scene *self)
+{
+    const chroma2_scene *const earlier = self->earlier;
+    return earlier != NULL && earlier->blocks[BLOCK_vertices] == self->blocks[BLOCK_vertices] &&
+        earlier->blocks[BLOCK_triangles] == self->blocks[BLOCK_triangles] &&
+        earlier->blocks[BLOCK_placements] == self->blocks[BLOCK_placements];
+}
+
+/** Trees. A mesh of the earlier scene keeps its tree, since an edit only adds meshes. */
 static chroma2_status
 scene_build_trees(chroma2_scene *self)
 {
     chroma2_status status = CHROMA2_OK;
     const mesh *const meshes = self->meshes.data;
-    const chroma2_scene *const earlier = self->earlier;
+    chroma2_scene *const earlier = self->earlier;
     const uint32_t n = (uint32_t)self->meshes.n;
+    if (scene_keeps_trees(self)) {
+        atomic_fetch_add_relaxed_u32(&earlier->trees->references, 1);
+        self->trees = earlier->trees;
+        return CHROMA2_OK;
+    }
     mesh_range *const ranges = malloc(n * sizeof *ranges);
     uint32_t *const from = malloc(n * sizeof *from);
-    REQUIRE(ranges != NULL && from != NULL, CHROMA2_OUT_OF_MEMORY, "no memory for trees");
+    self->trees = calloc(1, sizeof *self->trees);
+    REQUIRE(ranges != NULL && from != NULL && self->trees != NULL, CHROMA2_OUT_OF_MEMORY,
+        "no memory for trees");
+    self->trees->references = 1;
     for (uint32_t i = 0; i < n; ++i) {
         ranges[i].first_triangle = meshes[i].first_triangle;
         ranges[i].n_triangles = meshes[i].n_triangles;
         from[i] = earlier != NULL && i < earlier->meshes.n ? i : NO_PRIMITIVE;
     }
-    const scene_trees_reuse reuse = {earlier == NULL ? NULL : earlier->trees, from};
+    const scene_trees_reuse reuse = {earlier == NULL ? NULL : earlier->trees->trees, from};
     TRY(scene_trees_build(&self->view, ranges, n, self->options.n_threads,
-        earlier == NULL ? NULL : &reuse, &self->trees));
+        earlier == NULL ? NULL : &reuse, &self->trees->trees));
 out:
     free(ranges);
     free(from);

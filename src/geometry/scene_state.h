@@ -6,6 +6,12 @@
 #include "geometry/scene.h"
 #include "geometry/scene_trees.h"
 
+/** Trees, shared by scenes that differ in nothing that trees see. */
+typedef struct shared_trees {
+    uint32_t references;
+    scene_trees *trees;
+} shared_trees;
+
 struct chroma2_scene {
     uint32_t references;
     uint32_t is_committed;
@@ -28,7 +34,7 @@ struct chroma2_scene {
     uint32_t n_warnings;
     block *blocks[N_SCENE_BLOCKS];
     scene_view view;
-    scene_trees *trees;
+    shared_trees *trees;
     double *solid_positions; // [n_solids, 3]
     uint32_t n_channels;
     uint32_t makes_secondaries;

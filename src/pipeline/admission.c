@@ -173,23 +173,33 @@ order_issue(orchestrator *self, event_run *run)
     return ISSUED;
 }
 
-/** One order for each event in turn; says what held the last one back. */
+/** One order for each event in turn; says what held one back. Who goes away empty because orders or
+ *  buffers ran out comes first next time: whatever becomes free one at a time goes round. */
 static bool
 events_serve(orchestrator *self, issue_outcome *out_obstacle)
 {
     bool has_moved = false;
+    uint32_t i = self->cursor;
+    const event_run *refused = NULL;
     *out_obstacle = ISSUE_OVER;
     for (uint32_t n_tried = self->n_issuing; n_tried > 0 && *out_obstacle != NO_ORDER; --n_tried) {
-        self->cursor = self->cursor < self->n_issuing ? self->cursor : 0;
-        const issue_outcome outcome = order_issue(self, self->issuing[self->cursor]);
+        i = i < self->n_issuing ? i : 0;
+        event_run *const run = self->issuing[i];
+        const issue_outcome outcome = order_issue(self, run);
+        has_moved = has_moved || outcome == ISSUED || outcome == ISSUE_OVER;
         if (outcome == ISSUE_OVER) {
-            self->issuing[self->cursor] = self->issuing[--self->n_issuing];
-            has_moved = true;
-        } else {
-            has_moved = has_moved || outcome == ISSUED;
-            *out_obstacle = outcome == ISSUED ? *out_obstacle : outcome;
-            ++self->cursor;
+            self->issuing[i] = self->issuing[--self->n_issuing];
+            continue;
         }
+        if (outcome != ISSUED) {
+            *out_obstacle = outcome;
+            refused = refused == NULL && outcome != NO_BLOCK ? run : refused;
+        }
+        ++i;
+    }
+    self->cursor = i;
+    for (i = 0; refused != NULL && i < self->n_issuing; ++i) {
+        self->cursor = self->issuing[i] == refused ? i : self->cursor;
     }
     return has_moved;
 }

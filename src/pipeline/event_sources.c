@@ -235,18 +235,14 @@ static chroma2_status
 take_time(source_builder *self, const chroma2_source *source, source_record *record)
 {
     chroma2_status status = CHROMA2_OK;
-    const bool is_track =
-        source->kind == CHROMA2_SOURCE_SCINTILLATION || source->kind == CHROMA2_SOURCE_CHERENKOV;
     REQUIRE(source->time_law <= CHROMA2_LAW_UNIFORM, CHROMA2_INVALID_ARGUMENT,
         "source %zu: time_law is %u (must be LAW_FIXED or LAW_UNIFORM)", self->source,
         source->time_law);
-    TRY(require_finite(self, "time_ns", source->time_ns, is_track ? 2 : 1));
-    record->time_law = is_track ? LAW_UNIFORM : source->time_law;
-    if (record->time_law == LAW_UNIFORM) {
-        TRY(require_finite(self, "time_ns", source->time_ns, 2));
-        record->time_ns[1] = (float)source->time_ns[1];
-    }
+    const int last = source->time_law == CHROMA2_LAW_UNIFORM ? 1 : 0;
+    TRY(require_finite(self, "time_ns", source->time_ns, last + 1));
+    record->time_law = source->time_law;
     record->time_ns[0] = (float)source->time_ns[0];
+    record->time_ns[1] = (float)source->time_ns[last];
     TRY(take_decays(self, source, record));
 out:
     return status;

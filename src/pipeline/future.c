@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/portable.h"
 #include "runtime/signal.h"
@@ -23,6 +24,7 @@ future_create(chroma2_future **out_future)
     pthread_condattr_destroy(&attributes);
     self->n_owners = 2; // the caller and the running event
     self->status = CHROMA2_NOT_READY;
+    self->pid = getpid();
     *out_future = self;
 out:
     return status;
@@ -57,6 +59,10 @@ chroma2_future_wait(chroma2_future *self, uint64_t timeout_ns)
 {
     chroma2_status status = CHROMA2_OK;
     REQUIRE(self != NULL, CHROMA2_INVALID_ARGUMENT, "future is NULL");
+    REQUIRE(self->pid == getpid(), CHROMA2_SESSION_AFTER_FORK,
+        "the future belongs to process %d (its threads did not survive the fork). Submit the event "
+        "in the child?",
+        (int)self->pid);
     pthread_mutex_lock(&self->mutex);
     const bool is_own_thread = self->run != NULL && self->dispatch_thread != NULL &&
         pthread_equal(*self->dispatch_thread, pthread_self());
@@ -110,7 +116,7 @@ chroma2_future_progress(const chroma2_future *self, uint64_t *out_ended, uint64_
 void
 chroma2_future_cancel(chroma2_future *self)
 {
-    if (self == NULL) {
+    if (self == NULL || self->pid != getpid()) {
         return;
     }
     pthread_mutex_lock(&self->mutex);

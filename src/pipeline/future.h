@@ -3,6 +3,7 @@
 #pragma once
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/check.h"
 #include "chroma2/future.h"
@@ -25,6 +26,7 @@ struct chroma2_future {
     future_cancel_hook cancel;
     void *cancel_context;
     const pthread_t *dispatch_thread; // waiting on this thread would never end
+    pid_t pid;                        // of the process whose threads resolve it
 };
 
 CHROMA2_MUST_CHECK chroma2_status future_create(chroma2_future **out_future);

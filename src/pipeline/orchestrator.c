@@ -77,7 +77,7 @@ view_set_options(orchestrator *self, physics_options physics)
     view->chunk_size = self->options.chunk_size;
     view->microsteps = self->options.microsteps;
     view->cull = self->options.no_cull == 0;
-    view->compact_below =
+    view->compact_below = 1 + // never waits for age while nothing is active
         (uint32_t)((double)view->n_slots * self->options.compact_occupancy);
     view->compact_age_ns = (uint64_t)self->options.compact_age_us * 1000u;
 }
@@ -281,6 +281,18 @@ out:
     return status;
 }
 
+/** Undoes context_make for a refused event: it leaves the scene, and its number if it has the last
+ *  one. Under the mutex. */
+static void
+context_discard(
+    orchestrator *self, const chroma2_event *event, uint32_t scene_index, uint32_t event_id)
+{
+    scene_table_leave(&self->scenes, scene_index);
+    if (event->event_id == CHROMA2_NEXT_EVENT_ID && self->next_event_id == event_id + 1) {
+        self->next_event_id = event_id;
+    }
+}
+
 /** Builds the run of one event. The mutex is not held: sources may take a while. */
 static chroma2_status
 run_build(orchestrator *self, const chroma2_event *event, const uint64_t *ids, size_t n_ids,
@@ -302,7 +314,7 @@ run_build(orchestrator *self, const chroma2_event *event, const uint64_t *ids, s
 out:
     if (uses_scene) {
         pthread_mutex_lock(&self->mutex);
-        scene_table_leave(&self->scenes, context.scene_index);
+        context_discard(self, event, context.scene_index, context.event_id);
         pthread_mutex_unlock(&self->mutex);
     }
     return status;
@@ -310,11 +322,11 @@ out:
 
 /** Undoes run_build for a run that was not accepted. */
 static void
-run_discard(orchestrator *self, event_run *run)
+run_discard(orchestrator *self, const chroma2_event *event, event_run *run)
 {
     if (run != NULL) {
         pthread_mutex_lock(&self->mutex);
-        scene_table_leave(&self->scenes, run->scene_index);
+        context_discard(self, event, run->scene_index, run->event_id);
         pthread_mutex_unlock(&self->mutex);
         future_release(run->future);
         future_release(run->future);
@@ -351,8 +363,8 @@ orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, c
     metric_add(&self->view.metrics, METRIC_events_submitted, n);
     wake_signal_raise(&self->admission_signal);
 out:
-    for (size_t i = 0; runs != NULL && i < n; ++i) {
-        run_discard(self, runs[i]);
+    for (size_t i = runs != NULL ? n : 0; i > 0; --i) {
+        run_discard(self, &events[i - 1], runs[i - 1]);
     }
     free(runs);
     return status;

@@ -12,8 +12,8 @@ typedef struct row_block {
 /** Adds a row. errors  OUT_OF_MEMORY */
 CHROMA2_MUST_CHECK chroma2_status row_block_add(row_block *self, const row *r);
 
-/** Puts rows in order of (photon id, lineage, step, kinds): out_order [n] are their indices, the
- *  caller frees it.
+/** Puts rows in order of (photon id, lineage, step); rows that agree in these, which are of
+ *  different kinds, stay as they came. out_order [n] are their indices, the caller frees it.
  *  first_photon  smallest id; ids below first_photon + 2^20 take the fast path
  *  errors        OUT_OF_MEMORY */
 CHROMA2_MUST_CHECK chroma2_status row_block_sort(

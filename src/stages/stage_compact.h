@@ -14,6 +14,9 @@ stage_compact(const stage_view *view, stage_scratch *scratch)
     const bool is_sparse = queue_depth(&view->active) < view->compact_below;
     const bool is_old = since != 0 && scratch->now_ns > since + view->compact_age_ns;
     if (!is_sparse && !is_old) {
+        if (since == 0) { // a push came between the two lines below: its wait begins now
+            atomic_store_relaxed_u64(view->spawn_since, scratch->now_ns);
+        }
         return 0;
     }
     atomic_store_relaxed_u64(view->spawn_since, 0);

@@ -21,7 +21,7 @@ spawn_slot_take(const stage_view *view, uint32_t level)
 
 /** Makes the children still due of one parent; true when all are born. */
 CHROMA2_HOST_DEVICE bool
-emit_children(const stage_view *view, stage_scratch *scratch, photon *parent)
+emit_children(const stage_view *view, uint64_t now_ns, photon *parent)
 {
     const uint32_t event_index = photon_event_slot(parent);
     event_slot *const event = view->events + event_index;
@@ -33,13 +33,13 @@ emit_children(const stage_view *view, stage_scratch *scratch, photon *parent)
         if (level > MAX_LINEAGE_LEVELS || born >= MAX_BIRTHS) {
             ledger_add(event, LEDGER_spawned, n - born);
             ledger_add(event, LEDGER_lineage_full, n - born);
-            scratch->counts[METRIC_photons_spawned] += n - born;
-            scratch->counts[METRIC_lineage_full] += n - born;
+            metric_add(&view->metrics, METRIC_photons_spawned, n - born);
+            metric_add(&view->metrics, METRIC_lineage_full, n - born);
             return true;
         }
         const uint32_t slot = spawn_slot_take(view, level);
         if (slot == NO_PRIMITIVE) {
-            scratch->counts[METRIC_spawn_retries] += 1;
+            metric_add(&view->metrics, METRIC_spawn_retries, 1);
             return false;
         }
         const photon child = spawn_child(&context, parent, born + 1u);
@@ -47,10 +47,10 @@ emit_children(const stage_view *view, stage_scratch *scratch, photon *parent)
         parent->kin = photon_lineage(parent) << 8 | (born + 1u);
         atomic_fetch_add_relaxed_u64(&event->outstanding[block], 1);
         ledger_add(event, LEDGER_spawned, 1);
-        scratch->counts[METRIC_photons_spawned] += 1;
+        metric_add(&view->metrics, METRIC_photons_spawned, 1);
         queue_push(&view->spawn, &slot, 1);
         if (atomic_load_relaxed_u64(view->spawn_since) == 0) {
-            atomic_store_relaxed_u64(view->spawn_since, scratch->now_ns);
+            atomic_store_relaxed_u64(view->spawn_since, now_ns);
         }
     }
     return true;
@@ -68,7 +68,7 @@ stage_emit_secondary(const stage_view *view, stage_scratch *scratch)
         const uint32_t slot = scratch->slots[i];
         photon parent = photon_load(&view->photons, slot);
         const uint32_t kin = parent.kin;
-        const bool is_done = emit_children(view, scratch, &parent);
+        const bool is_done = emit_children(view, scratch->now_ns, &parent);
         n_further += is_done || parent.kin != kin;
         if (!is_done) {
             photon_store(&view->photons, slot, &parent);

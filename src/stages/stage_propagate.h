@@ -36,88 +36,146 @@ step_row_write(const stage_view *view, uint32_t row_index, const photon *p, uint
     return queue_push(&view->row_ready, &row_index, 1) == 1;
 }
 
-/** Where a photon goes when its worker lets go of it. */
-enum propagate_end { PROPAGATE_ALIVE, PROPAGATE_SPAWNS, PROPAGATE_ROW_DUE, PROPAGATE_RETIRED };
+/** Where a photon goes after a step. */
+enum propagate_end {
+    PROPAGATE_GOES_ON,
+    PROPAGATE_NO_ROOM, // as before: its row finds no place
+    PROPAGATE_SPAWNS,
+    PROPAGATE_ROW_DUE,
+    PROPAGATE_RETIRES
+};
 
-/** What one step changed in the counters. */
-CHROMA2_HOST_DEVICE void
-propagate_count(const event_slot *event, event_slot *ledger, stage_scratch *scratch,
-    const step_report *report, const trace_work *work)
+/** What steps add to the metrics: name of the metric. */
+#define PROPAGATE_TALLY_LIST(X)                                                                    \
+    X(steps)                                                                                       \
+    X(rays)                                                                                        \
+    X(nodes_visited)                                                                               \
+    X(triangles_tested)                                                                            \
+    X(zero_length_steps)                                                                           \
+    X(medium_mismatches)                                                                           \
+    X(wavelength_clamped)                                                                          \
+    X(photons_ended)                                                                               \
+    X(stuck)                                                                                       \
+    X(nan_aborts)                                                                                  \
+    X(hits)
+
+typedef struct propagate_tally {
+#define X(name) uint32_t name;
+    PROPAGATE_TALLY_LIST(X)
+#undef X
+} propagate_tally;
+
+CHROMA2_HOST_DEVICE propagate_tally
+propagate_tally_zero(void)
 {
-    (void)event;
-    scratch->counts[METRIC_steps] += 1;
-    scratch->counts[METRIC_rays] += 1;
-    scratch->counts[METRIC_nodes_visited] += work->nodes;
-    scratch->counts[METRIC_triangles_tested] += work->triangles;
-    scratch->counts[METRIC_zero_length_steps] += report->zero_length;
+    propagate_tally tally;
+#define X(name) tally.name = 0;
+    PROPAGATE_TALLY_LIST(X)
+#undef X
+    return tally;
+}
+
+/** Adds what one step did; the event's ledger has its own two. */
+CHROMA2_HOST_DEVICE void
+propagate_count(event_slot *event, propagate_tally *tally, const step_report *report,
+    const trace_work *work)
+{
+    tally->steps += 1;
+    tally->rays += 1;
+    tally->nodes_visited += work->nodes;
+    tally->triangles_tested += work->triangles;
+    tally->zero_length_steps += report->zero_length;
     if (CHROMA2_UNLIKELY((report->mismatch | report->clamped) != 0)) {
-        ledger_add(ledger, LEDGER_medium_mismatches, report->mismatch);
-        ledger_add(ledger, LEDGER_wavelengths_clamped, report->clamped);
-        scratch->counts[METRIC_medium_mismatches] += report->mismatch;
-        scratch->counts[METRIC_wavelength_clamped] += report->clamped;
+        ledger_add(event, LEDGER_medium_mismatches, report->mismatch);
+        ledger_add(event, LEDGER_wavelengths_clamped, report->clamped);
+        tally->medium_mismatches += report->mismatch;
+        tally->wavelength_clamped += report->clamped;
     }
 }
 
-/** Steps one photon; returns enum propagate_end. */
-CHROMA2_HOST_DEVICE uint32_t
-propagate_photon(const stage_view *view, stage_scratch *scratch, photon *p)
+/** Claims the rows that a tracked photon's next step writes, and writes the one before its first
+ *  step; false if there is no room. */
+CHROMA2_HOST_DEVICE bool
+propagate_claim_row(const stage_view *view, const photon *p, uint32_t *out_row)
 {
-    event_slot *const event = view->events + photon_event_slot(p);
-    const step_context context = stage_context(view, event);
-    const bool is_tracked = event_tracks(event, photon_id(p));
-    for (uint32_t budget = view->microsteps; budget > 0; --budget) {
-        if (CHROMA2_UNLIKELY(atomic_load_relaxed_u32(&event->cancelled) != 0)) {
-            p->history |= CHROMA2_HISTORY(CANCELLED_PHOTON);
-            break;
-        }
-        uint32_t row_indices[2];
-        uint32_t n_rows = 0;
-        if (CHROMA2_UNLIKELY(is_tracked)) {
-            const uint32_t need = photon_step(p) == 0 ? 2u : 1u;
-            n_rows = queue_pop(&view->row_free, row_indices, need);
-            if (n_rows < need) {
-                queue_push(&view->row_free, row_indices, n_rows);
-                return PROPAGATE_ALIVE;
-            }
-            if (need == 2) {
-                step_row_write(view, row_indices[1], p, ROW_PROCESS_START);
-            }
-        }
-        trace_work work;
-        work.nodes = 0;
-        work.triangles = 0;
-        const step_search search = step_begin(&context, p);
-        const trace_hit hit = trace_nearest(context.scene, &search.ray, &work);
-        const step_report report = step_end(&context, p, &search, &hit);
-        propagate_count(event, event, scratch, &report, &work);
-        if (CHROMA2_UNLIKELY(n_rows > 0)) {
-            step_row_write(view, row_indices[0], p, report.process);
-        }
-        if (photon_mode_of(p) == MODE_SPAWNING) {
-            return PROPAGATE_SPAWNS;
-        }
-        if ((p->history & CHROMA2_HISTORY_ENDED) != 0) {
-            break;
-        }
-        if (photon_step(p) >= event->max_steps) {
-            photon_set_mode(p, MODE_ENDED);
-            break;
-        }
+    uint32_t rows[2];
+    const uint32_t need = photon_step(p) == 0 ? 2u : 1u;
+    const uint32_t n = queue_pop(&view->row_free, rows, need);
+    if (n < need) {
+        queue_push(&view->row_free, rows, n);
+        return false;
     }
-    if ((p->history & CHROMA2_HISTORY_ENDED) == 0 && photon_mode_of(p) != MODE_ENDED) {
-        scratch->counts[METRIC_requeues] += 1;
-        return PROPAGATE_ALIVE;
+    if (need == 2) {
+        step_row_write(view, rows[1], p, ROW_PROCESS_START);
     }
+    *out_row = rows[0];
+    return true;
+}
+
+/** The end of a photon that has no children due: enum propagate_end. */
+CHROMA2_HOST_DEVICE uint32_t
+propagate_finish(
+    const scene_view *scene, event_slot *event, photon *p, propagate_tally *tally)
+{
     photon_set_mode(p, MODE_ENDED);
-    scratch->counts[METRIC_photons_ended] += 1;
-    scratch->counts[METRIC_stuck] += (p->history & CHROMA2_HISTORY(STUCK)) != 0;
-    scratch->counts[METRIC_nan_aborts] += (p->history & CHROMA2_HISTORY(NAN_ABORT)) != 0;
-    const int32_t channel = retire_channel(context.scene, p);
+    tally->photons_ended += 1;
+    tally->stuck += (p->history & CHROMA2_HISTORY(STUCK)) != 0 ? 1u : 0u;
+    tally->nan_aborts += (p->history & CHROMA2_HISTORY(NAN_ABORT)) != 0 ? 1u : 0u;
+    const int32_t channel = retire_channel(scene, p);
     if (channel >= 0) {
         ledger_add(event, LEDGER_hits, 1);
-        scratch->counts[METRIC_hits] += 1;
+        tally->hits += 1;
     }
-    return retire_rows_due(event, channel) != 0 ? PROPAGATE_ROW_DUE : PROPAGATE_RETIRED;
+    return retire_rows_due(event, channel) != 0 ? PROPAGATE_ROW_DUE : PROPAGATE_RETIRES;
+}
+
+/** One step of one photon; returns enum propagate_end. */
+CHROMA2_HOST_DEVICE uint32_t
+propagate_step(const stage_view *view, event_slot *event, photon *p, propagate_tally *tally)
+{
+    const step_context context = stage_context(view, event);
+    uint32_t row_index = NO_PRIMITIVE;
+    if (CHROMA2_UNLIKELY(atomic_load_relaxed_u32(&event->cancelled) != 0)) {
+        p->history |= CHROMA2_HISTORY(CANCELLED_PHOTON);
+        return propagate_finish(context.scene, event, p, tally);
+    }
+    if (CHROMA2_UNLIKELY((event->keep & EVENT_KEEP_STEPS) != 0) &&
+        event_tracks(event, photon_id(p)) && !propagate_claim_row(view, p, &row_index)) {
+        return PROPAGATE_NO_ROOM;
+    }
+    trace_work work;
+    work.nodes = 0;
+    work.triangles = 0;
+    const step_search search = step_begin(&context, p);
+    const trace_hit hit = trace_nearest(context.scene, &search.ray, &work);
+    const step_report report = step_end(&context, p, &search, &hit);
+    propagate_count(event, tally, &report, &work);
+    if (CHROMA2_UNLIKELY(row_index != NO_PRIMITIVE)) {
+        step_row_write(view, row_index, p, report.process);
+    }
+    if (photon_mode_of(p) == MODE_SPAWNING) {
+        return PROPAGATE_SPAWNS;
+    }
+    if ((p->history & CHROMA2_HISTORY_ENDED) == 0 && photon_step(p) < event->max_steps) {
+        return PROPAGATE_GOES_ON;
+    }
+    return propagate_finish(context.scene, event, p, tally);
+}
+
+/** Steps one photon until it ends, its budget does, or its row finds no room. */
+CHROMA2_HOST_DEVICE uint32_t
+propagate_photon(
+    const stage_view *view, photon *p, propagate_tally *tally, uint32_t *out_requeues)
+{
+    event_slot *const event = view->events + photon_event_slot(p);
+    for (uint32_t budget = view->microsteps; budget > 0; --budget) {
+        const uint32_t end = propagate_step(view, event, p, tally);
+        if (end != PROPAGATE_GOES_ON) {
+            return end;
+        }
+    }
+    *out_requeues += 1;
+    return PROPAGATE_GOES_ON;
 }
 
 /** Steps up to a chunk of active photons; returns how many. */
@@ -127,17 +185,19 @@ stage_propagate(const stage_view *view, stage_scratch *scratch)
     const uint32_t n = queue_pop(&view->active, scratch->slots, view->chunk_size);
     uint32_t n_alive = 0;
     uint32_t n_released = 0;
+    uint32_t n_requeues = 0;
+    propagate_tally tally = propagate_tally_zero();
     for (uint32_t i = 0; i < n; ++i) {
         const uint32_t slot = scratch->slots[i];
         photon p = photon_load(&view->photons, slot);
-        const uint32_t end = propagate_photon(view, scratch, &p);
-        if (end == PROPAGATE_RETIRED) {
+        const uint32_t end = propagate_photon(view, &p, &tally, &n_requeues);
+        if (end == PROPAGATE_RETIRES) {
             photon_retire(view, &p);
             scratch->released[n_released++] = slot;
             continue;
         }
         photon_store(&view->photons, slot, &p);
-        if (end == PROPAGATE_ALIVE) {
+        if (end == PROPAGATE_GOES_ON || end == PROPAGATE_NO_ROOM) {
             scratch->survivors[n_alive++] = slot;
         } else {
             queue_push(end == PROPAGATE_SPAWNS ? &view->spawning : &view->finished, &slot, 1);
@@ -145,5 +205,9 @@ stage_propagate(const stage_view *view, stage_scratch *scratch)
     }
     queue_push(&view->active, scratch->survivors, n_alive);
     slots_release(view, scratch->released, n_released);
+#define X(name) scratch->counts[METRIC_##name] += tally.name;
+    PROPAGATE_TALLY_LIST(X)
+#undef X
+    scratch->counts[METRIC_requeues] += n_requeues;
     return n;
 }

@@ -63,8 +63,10 @@ photon_retire(const stage_view *view, const photon *p)
     const uint32_t index = photon_event_slot(p);
     event_slot *const event = view->events + index;
     const uint32_t step = photon_step(p);
-    const bool is_as_given = step == 0 && (p->history & CHROMA2_HISTORY_ENDED) != 0 &&
-        (p->history & CHROMA2_HISTORY(CANCELLED_PHOTON)) == 0;
+    const bool is_cancelled = (p->history & CHROMA2_HISTORY(CANCELLED_PHOTON)) != 0 &&
+        atomic_load_relaxed_u32(&event->cancelled) != 0;
+    const bool is_as_given =
+        step == 0 && (p->history & CHROMA2_HISTORY_ENDED) != 0 && !is_cancelled;
     ledger_add(event, is_as_given ? (uint32_t)LEDGER_as_given : retire_fate(p->history), 1);
     ledger_add(event, LEDGER_steps, step);
     block_leave(view, index, event_block_index(event, photon_id(p)), 1);

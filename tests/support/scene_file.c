@@ -20,6 +20,7 @@ typedef struct reader {
     double *wavelength_nm;
     interface_key *interfaces;
     uint32_t n_interfaces;
+    uint32_t first_mesh; // the scene's number of the file's mesh 0
 } reader;
 
 typedef struct triangle_arrays {
@@ -264,9 +265,11 @@ read_mesh(reader *self)
 {
     chroma2_status status = CHROMA2_OK;
     triangle_arrays arrays = {0};
+    uint32_t mesh = 0;
     TRY(read_triangles(self, &arrays));
     TRY(chroma2_scene_add_mesh(self->scene, arrays.vertices, arrays.n_vertices, arrays.triangles,
-        arrays.n_triangles, arrays.interfaces, NULL));
+        arrays.n_triangles, arrays.interfaces, &mesh));
+    self->first_mesh = self->first_mesh < mesh ? self->first_mesh : mesh;
 out:
     triangle_arrays_reset(&arrays);
     return status;
@@ -281,6 +284,7 @@ read_instance(reader *self)
     TRY(read_bytes(self, instance.rotation, sizeof instance.rotation));
     TRY(read_bytes(self, instance.displacement_mm, sizeof instance.displacement_mm));
     TRY(read_bytes(self, &instance.solid.channel_index, sizeof instance.solid.channel_index));
+    instance.mesh += self->first_mesh;
     instance.solid.channel_id = instance.solid.channel_index;
     TRY(chroma2_scene_add_instance(self->scene, &instance, NULL));
 out:
@@ -319,7 +323,7 @@ scene_file_load(const char *path, const chroma2_scene_options *options,
     chroma2_scene **out_scene, scene_file_photons *out_photons)
 {
     chroma2_status status = CHROMA2_OK;
-    reader self = {0};
+    reader self = {.first_mesh = UINT32_MAX};
     char magic[8];
     if (out_photons != NULL) {
         memset(out_photons, 0, sizeof *out_photons);

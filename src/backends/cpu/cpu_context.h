@@ -16,6 +16,10 @@ struct backend_context {
     stage_view view;
     stage_plan plan;
     backend_hooks hooks;
+
+    /* Dispatch's own. */
+    uint64_t rows_due; // position in `row_ready` up to which blocks_done promised rows
+    bool has_rows_due;
 };
 
 /** The link's functions. */

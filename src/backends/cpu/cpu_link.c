@@ -57,12 +57,26 @@ cpu_event_cancel(backend_context *self, uint32_t slot)
     atomic_store_relaxed_u32(&self->view.events[slot].cancelled, 1);
 }
 
+/* A row ready on time may lie in the ring behind one whose worker has claimed its place and not yet
+ * offered it. So an empty ring does not say that all rows of a block were taken; positions do. They
+ * also bound the drain: rows that come meanwhile wait for the next one. */
 uint32_t
 cpu_rows_take(backend_context *self, row *out_rows, uint32_t n_max)
 {
+    const queue_view *const ready = &self->view.row_ready;
     uint32_t indices[ROWS_AT_ONCE];
-    const uint32_t n =
-        queue_pop(&self->view.row_ready, indices, n_max < ROWS_AT_ONCE ? n_max : ROWS_AT_ONCE);
+    uint32_t n_wanted = n_max < ROWS_AT_ONCE ? n_max : ROWS_AT_ONCE;
+    uint64_t n_due = 0;
+    if (self->has_rows_due) {
+        n_due = self->rows_due - atomic_load_relaxed_u64(&ready->control->head);
+        n_wanted = n_due < n_wanted ? (uint32_t)n_due : n_wanted;
+        self->has_rows_due = n_due > 0;
+    }
+    uint32_t n = queue_pop(ready, indices, n_wanted);
+    while (n == 0 && n_due > 0) {
+        pause_briefly(); // the worker is between two adjacent instructions
+        n = queue_pop(ready, indices, n_wanted);
+    }
     for (uint32_t i = 0; i < n; ++i) {
         out_rows[i] = self->view.rows[indices[i]];
     }
@@ -73,7 +87,12 @@ cpu_rows_take(backend_context *self, row *out_rows, uint32_t n_max)
 uint32_t
 cpu_blocks_done(backend_context *self, uint32_t *out_entries, uint32_t n_max)
 {
-    return queue_pop(&self->view.block_done, out_entries, n_max);
+    const uint32_t n = queue_pop(&self->view.block_done, out_entries, n_max);
+    if (n > 0) {
+        self->rows_due = atomic_load_relaxed_u64(&self->view.row_ready.control->tail);
+        self->has_rows_due = true;
+    }
+    return n;
 }
 
 void

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The Python that README and the first how-to show does run, and links lead somewhere."""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
+]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/howto/first_steps.md"])
+def test_shown_python_runs(page, capsys):
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S)
+    code = "\n".join(blocks)
+    small = re.sub(r"\bn=1_000_000\b|\bn=100_000\b", "n=20_000", code)
+    assert small != code
+    namespace = {}
+    exec(compile(small, page, "exec"), namespace)
+    assert namespace["result"].ledger.is_balanced
+    assert namespace["result"].ledger.in_ == 20_000
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_named_files_exist(page):
+    """Paths in backquotes that begin with a folder of the tree."""
+    text = (ROOT / page).read_text()
+    folders = "include|src|python|tests|validation|benchmarks|tools|docs|examples|script"
+    for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", text):
+        if "surface_metal" not in name:  # the how-to's example of a file to come
+            assert (ROOT / name).exists(), name
