@@ -45,3 +45,10 @@ chroma2_model(admission admission safety holds)
 chroma2_model(admission_progress admission liveness holds)
 chroma2_model(admission_without_reserve admission liveness fails -DNO_RESERVE)
 chroma2_model(admission_with_one_reserve admission liveness fails -DONE_RESERVE)
+
+# Bounces photons between walls and looks for leaks: 1e7 wall hits a case here, more by hand.
+add_executable(wall_leak programs/wall_leak.c)
+target_link_libraries(wall_leak PRIVATE chroma2_test_support)
+target_compile_options(wall_leak PRIVATE -O2)
+add_test(NAME wall_leak COMMAND wall_leak 1e7 2)
+set_tests_properties(wall_leak PROPERTIES LABELS stat TIMEOUT 900)

@@ -6,6 +6,7 @@ exceptions, and owns every handle.
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 import threading
 import weakref
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from chroma2 import errors
 
 try:
-    from chroma2 import _chroma2 as _extension
+    _extension: Any = importlib.import_module("chroma2._chroma2")
 except ImportError as error:  # pragma: no cover - only in a broken installation
     raise ImportError(
         f"the compiled part of chroma2 cannot be loaded ({error}). "
@@ -45,7 +46,7 @@ SOURCE_KINDS: Final = ("isotropic", "cone", "beam", "volume", "scintillation", "
 BEAM_PROFILES: Final = ("pencil", "disc", "gaussian")
 VOLUME_SHAPES: Final = ("box", "sphere", "cylinder")
 
-_DTYPES = {
+_DTYPES: dict[int, np.dtype[Any]] = {
     int(lib.CHROMA2_FLOAT32): np.dtype(np.float32),
     int(lib.CHROMA2_FLOAT64): np.dtype(np.float64),
     int(lib.CHROMA2_UINT32): np.dtype(np.uint32),
@@ -150,7 +151,8 @@ class SolidRecord(NamedTuple):
     efficiency_index: int = 0
 
 
-class WarningRecord(NamedTuple):
+@dataclass(frozen=True)
+class WarningRecord:
     """One warning of a commit; numbers that say nothing are -1."""
 
     kind: str
@@ -243,7 +245,10 @@ class SceneHandle:
 
     @classmethod
     def create(
-        cls, grid: tuple[float, float, float] | None, strict: bool, threads: int,
+        cls,
+        grid: tuple[float, float, float] | None,
+        strict: bool,
+        threads: int,
         max_warnings: int | None = None,
     ) -> SceneHandle:
         """An empty scene; grid is (low, high, step) in nm."""
@@ -287,13 +292,21 @@ class SceneHandle:
 
     def set_transform(self, instance: int, rotation: Floats, displacement: Floats) -> None:
         pins: Pins = []
-        check(lib.chroma2_scene_set_instance_transform(
-            self.pointer, instance, _doubles(pins, np.asarray(rotation).reshape(9)),
-            _doubles(pins, displacement)))
+        check(
+            lib.chroma2_scene_set_instance_transform(
+                self.pointer,
+                instance,
+                _doubles(pins, np.asarray(rotation).reshape(9)),
+                _doubles(pins, displacement),
+            )
+        )
 
     def set_channel(self, instance: int, channel_index: int, channel_id: int) -> None:
-        check(lib.chroma2_scene_set_instance_channel(
-            self.pointer, instance, channel_index, channel_id))
+        check(
+            lib.chroma2_scene_set_instance_channel(
+                self.pointer, instance, channel_index, channel_id
+            )
+        )
 
     def add_interface(self, inside: int, outside: int, surface: int) -> int:
         out = ffi.new("uint32_t *")
@@ -303,14 +316,25 @@ class SceneHandle:
     def add_mesh(self, vertices: Any, triangles: Any, interfaces: Any) -> int:
         pins: Pins = []
         out = ffi.new("uint32_t *")
-        check(lib.chroma2_scene_add_mesh(
-            self.pointer, _array(pins, vertices, np.float32, "float"), len(vertices),
-            _array(pins, triangles, np.uint32, "uint32_t"), len(triangles),
-            _array(pins, interfaces, np.uint32, "uint32_t"), out))
+        check(
+            lib.chroma2_scene_add_mesh(
+                self.pointer,
+                _array(pins, vertices, np.float32, "float"),
+                len(vertices),
+                _array(pins, triangles, np.uint32, "uint32_t"),
+                len(triangles),
+                _array(pins, interfaces, np.uint32, "uint32_t"),
+                out,
+            )
+        )
         return int(out[0])
 
     def add_instance(
-        self, mesh: int, rotation: Floats, displacement: Floats, interface_offset: int,
+        self,
+        mesh: int,
+        rotation: Floats,
+        displacement: Floats,
+        interface_offset: int,
         solid: SolidRecord,
     ) -> int:
         i = ffi.new("chroma2_instance *", lib.chroma2_instance_default())
@@ -323,9 +347,16 @@ class SceneHandle:
         return int(out[0])
 
     def add_solid(
-        self, vertices: Any, triangles: Any, interfaces: Any, rotation: Floats,
-        displacement: Floats, interface_offset: int, solid: SolidRecord,
-        solid_of_triangle: Any = None, solids: Sequence[SolidRecord] = (),
+        self,
+        vertices: Any,
+        triangles: Any,
+        interfaces: Any,
+        rotation: Floats,
+        displacement: Floats,
+        interface_offset: int,
+        solid: SolidRecord,
+        solid_of_triangle: Any = None,
+        solids: Sequence[SolidRecord] = (),
     ) -> int:
         pins: Pins = []
         s = ffi.new("chroma2_world_solid *", lib.chroma2_world_solid_default())
@@ -372,14 +403,26 @@ class SceneHandle:
             check(lib.chroma2_scene_warning(self.pointer, i, w))
             numbers = [
                 -1 if n == NOTHING else int(n)
-                for n in (w.instance, w.triangle, w.other_instance, w.other_triangle,
-                          w.material, w.surface)
+                for n in (
+                    w.instance,
+                    w.triangle,
+                    w.other_instance,
+                    w.other_triangle,
+                    w.material,
+                    w.surface,
+                )
             ]
             kind = ffi.string(ffi.cast("chroma2_scene_warning_kind", w.kind))
             x, y, z = w.position_mm
-            out.append(WarningRecord(
-                kind.removeprefix("CHROMA2_WARNING_"), text(w.sentence), int(w.count),
-                (x, y, z), *numbers))
+            out.append(
+                WarningRecord(
+                    kind.removeprefix("CHROMA2_WARNING_"),
+                    text(w.sentence),
+                    int(w.count),
+                    (x, y, z),
+                    *numbers,
+                )
+            )
         return out
 
     def primitive(self, primitive_id: int) -> Primitive:
@@ -387,9 +430,14 @@ class SceneHandle:
         p.size_bytes = ffi.sizeof("chroma2_primitive")
         check(lib.chroma2_scene_primitive(self.pointer, primitive_id, p))
         return Primitive(
-            int(p.instance), int(p.triangle), int(p.inside_material), int(p.outside_material),
-            int(p.surface), _solid_record(p.solid),
-            np.array(list(p.corner_mm), dtype=np.float32).reshape(3, 3))
+            int(p.instance),
+            int(p.triangle),
+            int(p.inside_material),
+            int(p.outside_material),
+            int(p.surface),
+            _solid_record(p.solid),
+            np.array(list(p.corner_mm), dtype=np.float32).reshape(3, 3),
+        )
 
     def solid(self, index: int) -> tuple[SolidRecord, tuple[float, float, float]]:
         """A solid by its position among the solids, and its place in mm."""
@@ -402,9 +450,13 @@ class SceneHandle:
         """Index of the first solid of every channel, `NOTHING` if a channel has none."""
         out = np.full(n_channels, NOTHING, dtype=np.uint32)
         if n_channels:
-            check(lib.chroma2_scene_channels(
-                self.pointer, ffi.from_buffer("uint32_t[]", out, require_writable=True),
-                n_channels))
+            check(
+                lib.chroma2_scene_channels(
+                    self.pointer,
+                    ffi.from_buffer("uint32_t[]", out, require_writable=True),
+                    n_channels,
+                )
+            )
         return out
 
     def material_value(self, material: int, which: str, wavelength_nm: float) -> float:
@@ -417,7 +469,8 @@ class SceneHandle:
 
 def _solid_record(s: Any) -> SolidRecord:
     return SolidRecord(
-        int(s.solid_id), int(s.channel_index), int(s.channel_id), int(s.efficiency_index))
+        int(s.solid_id), int(s.channel_index), int(s.channel_id), int(s.efficiency_index)
+    )
 
 
 def _plain(struct: Any) -> dict[str, Any]:
@@ -558,8 +611,8 @@ class Submission:
             error = error_of(status, text(lib.chroma2_error_detail()))
             if self.callback_error is not None:
                 error = errors.CallbackFailed(
-                    f"a callback raised {type(self.callback_error).__name__}: "
-                    f"{self.callback_error}")
+                    f"a callback raised {type(self.callback_error).__name__}: {self.callback_error}"
+                )
                 error.__cause__ = self.callback_error
         result = None if out[0] == ffi.NULL else ResultHandle(out[0])
         on_end = self.on_end
@@ -635,8 +688,9 @@ _METRIC_KINDS = {
 
 def _metrics(pointer: Any, n: int) -> list[Metric]:
     return [
-        Metric(text(m.name), int(m.value), text(m.unit), _METRIC_KINDS[int(m.kind)],
-               text(m.meaning))
+        Metric(
+            text(m.name), int(m.value), text(m.unit), _METRIC_KINDS[int(m.kind)], text(m.meaning)
+        )
         for m in (pointer[i] for i in range(n))
     ]
 
@@ -673,8 +727,11 @@ class EventSpec:
 def _sources(pins: Pins, sources: Sequence[Mapping[str, Any]]) -> Any:
     out = ffi.new("chroma2_source[]", max(1, len(sources)))
     for target, fields in zip(out, sources, strict=False):
-        ffi.memmove(ffi.addressof(target), ffi.new(
-            "chroma2_source *", lib.chroma2_source_default()), ffi.sizeof("chroma2_source"))
+        ffi.memmove(
+            ffi.addressof(target),
+            ffi.new("chroma2_source *", lib.chroma2_source_default()),
+            ffi.sizeof("chroma2_source"),
+        )
         for name, value in fields.items():
             if isinstance(value, np.ndarray):
                 value = _doubles(pins, value)
@@ -784,7 +841,8 @@ class SessionHandle:
         if os.getpid() != self._pid:
             raise errors.SessionAfterFork(
                 "the session belongs to the parent process (threads do not survive a fork). "
-                "Open another one in the child?")
+                "Open another one in the child?"
+            )
 
     def _inside(self) -> _Call:
         self.require_here()
@@ -827,21 +885,32 @@ class SessionHandle:
         instance = np.empty(n, np.int32)
         with self._inside() as session:
             if n:
-                check(lib.chroma2_session_intersect(
-                    session, _array(pins, origins, np.float32, "float"),
-                    _array(pins, directions, np.float32, "float"), n,
-                    ffi.from_buffer("float[]", distance, require_writable=True),
-                    ffi.from_buffer("int32_t[]", triangle, require_writable=True),
-                    ffi.from_buffer("int32_t[]", instance, require_writable=True)))
+                check(
+                    lib.chroma2_session_intersect(
+                        session,
+                        _array(pins, origins, np.float32, "float"),
+                        _array(pins, directions, np.float32, "float"),
+                        n,
+                        ffi.from_buffer("float[]", distance, require_writable=True),
+                        ffi.from_buffer("int32_t[]", triangle, require_writable=True),
+                        ffi.from_buffer("int32_t[]", instance, require_writable=True),
+                    )
+                )
         return distance, triangle, instance
 
     def replay(self, spec: EventSpec, photon_ids: NDArray[np.uint64]) -> ResultHandle:
         pins: Pins = []
         out = ffi.new("chroma2_result **")
         with self._inside() as session:
-            check(lib.chroma2_session_replay(
-                session, _event(pins, spec), _array(pins, photon_ids, np.uint64, "uint64_t"),
-                len(photon_ids), out))
+            check(
+                lib.chroma2_session_replay(
+                    session,
+                    _event(pins, spec),
+                    _array(pins, photon_ids, np.uint64, "uint64_t"),
+                    len(photon_ids),
+                    out,
+                )
+            )
         return ResultHandle(out[0])
 
     def count_photons(self, spec: EventSpec) -> int:
@@ -864,8 +933,11 @@ class SessionHandle:
         handle = ffi.new_handle(callback)
         out = ffi.new("uint32_t *")
         with self._inside() as session:
-            check(lib.chroma2_session_subscribe(
-                session, lib.chroma2_python_on_metrics, handle, period_ms, out))
+            check(
+                lib.chroma2_session_subscribe(
+                    session, lib.chroma2_python_on_metrics, handle, period_ms, out
+                )
+            )
         self._subscriptions[int(out[0])] = (handle, callback)
         return int(out[0])
 
@@ -900,7 +972,8 @@ class SessionHandle:
         if in_callback():  # the dispatch thread cannot wait for itself
             keep = self._subscriptions
             threading.Thread(
-                target=lambda: (lib.chroma2_session_destroy(pointer), keep), daemon=True).start()
+                target=lambda: (lib.chroma2_session_destroy(pointer), keep), daemon=True
+            ).start()
         else:
             lib.chroma2_session_destroy(pointer)
 

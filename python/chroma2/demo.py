@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The demo detector: a water tank of 14 m by 14 m, lined with about 2,000 ten-inch photomultipliers.
+"""The demo detector: a water tank of 14 m by 14 m with about 2,000 ten-inch photomultipliers.
 
-The photomultipliers are instances of one mesh. Optical tables and their sources: `chroma2.optics`.
+They line the wall and are instances of one mesh. Optical tables and their sources: `chroma2.optics`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,13 @@ def pmt_profile(shrink: float = 0.0) -> tuple[NDArray[np.float64], NDArray[np.fl
     Diameter 253 mm and neck diameter 84.5 mm are those of the Hamamatsu R7081 data sheet; the curve
     between is idealised: a half-ellipse in front, part of another behind, a straight neck.
     """
-    bulb, front, rear, neck, base = 126.5 - shrink, 94.0 - shrink, 80.0 - shrink, 42.25 - shrink, \
-        -165.0 + shrink
+    bulb, front, rear, neck, base = (
+        126.5 - shrink,
+        94.0 - shrink,
+        80.0 - shrink,
+        42.25 - shrink,
+        -165.0 + shrink,
+    )
     sine, cosine = elementary.sincos_turn(np.arange(10) / 36.0)  # 0 - 90 degrees by 10
     in_front = np.stack([bulb * cosine, front * sine], axis=1)
     ratio = neck / bulb
@@ -103,9 +108,10 @@ def detector() -> Detector:
 
 def event_sources(n: int = 1_000_000) -> list[Source]:
     """A muon of 300 MeV that shines on the wall at +x, and n isotropic photons elsewhere."""
-    muon = sources.muon(300.0, (2600.0, 0.0, 600.0), (1.0, 0.0, 0.0), "water",
-                        wavelength=(250.0, 700.0))
-    flash = sources.isotropic(n, (-2500.0, 0.0, -1500.0), (350.0, 500.0), t=(0.0, 5.0))
+    muon = sources.muon(
+        300.0, (3800.0, 0.0, 800.0), (1.0, 0.0, 0.0), "water", wavelength=(250.0, 700.0)
+    )
+    flash = sources.isotropic(n, (-1500.0, 0.0, -1000.0), (350.0, 500.0), t=(0.0, 5.0))
     return [*muon, flash]
 
 

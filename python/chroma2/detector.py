@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings as warnings_module
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -60,7 +61,9 @@ def _row(name: str, value: ArrayLike, x: ArrayLike | None, in_ev: bool) -> Row:
     return np.ascontiguousarray(grid), y, in_ev
 
 
-def _x_of(wavelengths: ArrayLike | None, energies: ArrayLike | None) -> tuple[ArrayLike | None, bool]:
+def _x_of(
+    wavelengths: ArrayLike | None, energies: ArrayLike | None
+) -> tuple[ArrayLike | None, bool]:
     if wavelengths is not None and energies is not None:
         raise InvalidArgument("give wavelengths or energies, not both")
     return (energies, True) if energies is not None else (wavelengths, False)
@@ -93,7 +96,11 @@ class Material:
         self._components: list[dict[str, Row]] = []
 
     def set(
-        self, name: str, value: ArrayLike, wavelengths: ArrayLike | None = None, *,
+        self,
+        name: str,
+        value: ArrayLike,
+        wavelengths: ArrayLike | None = None,
+        *,
         energies: ArrayLike | None = None,
     ) -> None:
         """Sets a property.
@@ -124,9 +131,14 @@ class Material:
         return w[order], y[order]
 
     def add_component(
-        self, absorption_length: ArrayLike, reemission_prob: ArrayLike = 0.0,
-        reemission_wvl_cdf: ArrayLike | None = None, reemission_time: ArrayLike | None = None,
-        reemission_time_cdf: ArrayLike | None = None, wavelengths: ArrayLike | None = None, *,
+        self,
+        absorption_length: ArrayLike,
+        reemission_prob: ArrayLike = 0.0,
+        reemission_wvl_cdf: ArrayLike | None = None,
+        reemission_time: ArrayLike | None = None,
+        reemission_time_cdf: ArrayLike | None = None,
+        wavelengths: ArrayLike | None = None,
+        *,
         energies: ArrayLike | None = None,
     ) -> None:
         """Adds one absorber of a scintillator or wavelength shifter.
@@ -146,13 +158,16 @@ class Material:
         }
         if reemission_wvl_cdf is not None:
             tables["reemission_wavelength_cdf"] = _row(
-                f"{label}.reemission_wvl_cdf", reemission_wvl_cdf, x, in_ev)
+                f"{label}.reemission_wvl_cdf", reemission_wvl_cdf, x, in_ev
+            )
         if (reemission_time is None) != (reemission_time_cdf is None):
             raise InvalidArgument(
-                f"{label}: reemission_time and reemission_time_cdf must be given together")
+                f"{label}: reemission_time and reemission_time_cdf must be given together"
+            )
         if reemission_time is not None and reemission_time_cdf is not None:
             tables["reemission_delay_cdf"] = _row(
-                f"{label}.reemission_time_cdf", reemission_time_cdf, reemission_time, False)
+                f"{label}.reemission_time_cdf", reemission_time_cdf, reemission_time, False
+            )
         self._components.append(tables)
 
     def __repr__(self) -> str:
@@ -178,7 +193,13 @@ class Surface:
     __slots__ = ("_tables", "model", "name", "parameters")
 
     TABLES: Final = (
-        "detect", "absorb", "reemit", "reflect_diffuse", "reflect_specular", "eta", "k",
+        "detect",
+        "absorb",
+        "reemit",
+        "reflect_diffuse",
+        "reflect_specular",
+        "eta",
+        "k",
         "reemission_cdf",
     )
 
@@ -189,7 +210,11 @@ class Surface:
         self._tables: dict[str, Row] = {}
 
     def set(
-        self, name: str, value: ArrayLike, wavelengths: ArrayLike | None = None, *,
+        self,
+        name: str,
+        value: ArrayLike,
+        wavelengths: ArrayLike | None = None,
+        *,
         energies: ArrayLike | None = None,
     ) -> None:
         """Sets a table: detect, absorb, reemit, reflect_diffuse, reflect_specular ([0, 1]), eta, k
@@ -197,13 +222,15 @@ class Surface:
         """
         if name not in self.TABLES:
             raise InvalidArgument(
-                f"surface {self.name!r} has no table {name!r} (it has {', '.join(self.TABLES)})")
+                f"surface {self.name!r} has no table {name!r} (it has {', '.join(self.TABLES)})"
+            )
         row = _row(f"{self.name}.{name}", value, *_x_of(wavelengths, energies))
         negative = np.flatnonzero(row[1] < 0)
         if len(negative):
             i = negative[0]
             raise InvalidArgument(
-                f"{self.name}.{name}[{i}] is {row[1][i]} (surface tables must be >= 0)")
+                f"{self.name}.{name}[{i}] is {row[1][i]} (surface tables must be >= 0)"
+            )
         self._tables[name] = row
 
     def get(self, name: str) -> tuple[Floats, Floats] | None:
@@ -229,7 +256,8 @@ class Surface:
             return _SURFACE_MODELS[self.model]
         raise InvalidArgument(
             f"surface {self.name!r} has model {self.model!r} "
-            "(numbers above 3 mean different things in different codes: give the model's name)")
+            "(numbers above 3 mean different things in different codes: give the model's name)"
+        )
 
     def _spec(self) -> _capi.SurfaceSpec:
         from chroma2 import _capi
@@ -237,14 +265,16 @@ class Surface:
         if self.parameters:
             raise Unsupported(
                 f"surface {self.name!r} needs {', '.join(sorted(self.parameters))} for its model "
-                f"{self.model_name()!r}, which this build does not have")
+                f"{self.model_name()!r}, which this build does not have"
+            )
         tables = {k: _table(v) for k, v in self._tables.items() if k != "reemission_cdf"}
         cdf = self._tables.get("reemission_cdf")
         return _capi.SurfaceSpec(
-            self.name, self.model_name(), tables, None if cdf is None else _table(cdf))
+            self.name, self.model_name(), tables, None if cdf is None else _table(cdf)
+        )
 
 
-PerTriangle = Sequence[Any]
+PerTriangle = Sequence[Any] | NDArray[np.object_]
 
 
 class Solid:
@@ -326,8 +356,9 @@ class PMT(NamedTuple):
     channel_type: int
 
 
-class Channel(NamedTuple):
-    """A sensor: its place in channel arrays, the experiment's number, its solid, its place in mm."""
+@dataclass(frozen=True)
+class Channel:
+    """A sensor: its place in channel arrays, the experiment's number, its solid, its place (mm)."""
 
     index: int
     channel_id: int
@@ -343,8 +374,11 @@ class Channels:
     """
 
     def __init__(
-        self, channel_id: NDArray[np.int32], channel_type: NDArray[np.int32],
-        solid_id: NDArray[np.int64], position: Floats,
+        self,
+        channel_id: NDArray[np.int32],
+        channel_type: NDArray[np.int32],
+        solid_id: NDArray[np.int64],
+        position: Floats,
     ) -> None:
         self.channel_id = channel_id
         self.channel_type = channel_type
@@ -358,7 +392,8 @@ class Channels:
         i = range(len(self))[index]
         x, y, z = (float(v) for v in self.position[i])
         return Channel(
-            i, int(self.channel_id[i]), int(self.channel_type[i]), int(self.solid_id[i]), (x, y, z))
+            i, int(self.channel_id[i]), int(self.channel_type[i]), int(self.solid_id[i]), (x, y, z)
+        )
 
     def __repr__(self) -> str:
         return f"<Channels: {len(self)}>"
@@ -387,8 +422,9 @@ class _Shape:
         order: dict[tuple[int, int, int], int] = {}
         self.triples: list[tuple[Material, Material, Surface | None]] = []
         local = np.empty(len(solid.mesh), np.uint32)
-        for i, triple in enumerate(zip(
-            solid.material1, solid.material2, solid.surface, strict=True)):
+        for i, triple in enumerate(
+            zip(solid.material1, solid.material2, solid.surface, strict=True)
+        ):
             key = (id(triple[0]), id(triple[1]), id(triple[2]))
             if key not in order:
                 order[key] = len(self.triples)
@@ -451,7 +487,9 @@ class Detector:
     # ---- adding
 
     def add_solid(
-        self, solid: Solid, rotation: ArrayLike | None = None,
+        self,
+        solid: Solid,
+        rotation: ArrayLike | None = None,
         displacement: ArrayLike | None = None,
     ) -> int:
         """Places a passive solid: world corner = rotation v + displacement.
@@ -463,7 +501,10 @@ class Detector:
         return self._place(solid, rotation, displacement, -1, -1, as_instance=False)
 
     def add_mesh(
-        self, mesh: Mesh, material1: Material | PerTriangle, material2: Material | PerTriangle,
+        self,
+        mesh: Mesh,
+        material1: Material | PerTriangle,
+        material2: Material | PerTriangle,
         surface: Surface | PerTriangle | None = None,
     ) -> Solid:
         """Makes a mesh known without placing it; give what it returns to `add_instance`."""
@@ -472,9 +513,14 @@ class Detector:
         return solid
 
     def add_instance(
-        self, solid: Solid, rotation: ArrayLike | None = None,
-        displacement: ArrayLike | None = None, *, channel_id: int | None = None,
-        channel_type: int | None = None, replace: Swap | None = None,
+        self,
+        solid: Solid,
+        rotation: ArrayLike | None = None,
+        displacement: ArrayLike | None = None,
+        *,
+        channel_id: int | None = None,
+        channel_type: int | None = None,
+        replace: Swap | None = None,
     ) -> int:
         """Places an instance of a solid; rotation and displacement as for `add_solid`.
 
@@ -486,12 +532,16 @@ class Detector:
         if channel_id is not None or channel_type is not None:
             index = self._next_channel(channel_type)
             identity = index if channel_id is None else int(channel_id)
-        return self._place(solid, rotation, displacement, index, identity, as_instance=True,
-                           replace=replace)
+        return self._place(
+            solid, rotation, displacement, index, identity, as_instance=True, replace=replace
+        )
 
     def add_pmt(
-        self, solid: Solid, rotation: ArrayLike | None = None,
-        displacement: ArrayLike | None = None, channel_type: int | None = None,
+        self,
+        solid: Solid,
+        rotation: ArrayLike | None = None,
+        displacement: ArrayLike | None = None,
+        channel_type: int | None = None,
         channel_id: int | None = None,
     ) -> PMT:
         """Places a sensor; rotation and displacement as for `add_solid`.
@@ -502,8 +552,13 @@ class Detector:
         """
         index = self._next_channel(channel_type)
         solid_id = self._place(
-            solid, rotation, displacement, index, index if channel_id is None else int(channel_id),
-            as_instance=True)
+            solid,
+            rotation,
+            displacement,
+            index,
+            index if channel_id is None else int(channel_id),
+            as_instance=True,
+        )
         return PMT(solid_id, index, self._channel_types[index])
 
     def _next_channel(self, channel_type: int | None) -> int:
@@ -523,8 +578,15 @@ class Detector:
         return self._shape_of[key]
 
     def _place(
-        self, solid: Solid, rotation: ArrayLike | None, displacement: ArrayLike | None,
-        channel_index: int, channel_id: int, *, as_instance: bool, replace: Swap | None = None,
+        self,
+        solid: Solid,
+        rotation: ArrayLike | None,
+        displacement: ArrayLike | None,
+        channel_index: int,
+        channel_id: int,
+        *,
+        as_instance: bool,
+        replace: Swap | None = None,
     ) -> int:
         shape = self._shape(solid)
         self._shapes[shape].uses += 1
@@ -533,24 +595,43 @@ class Detector:
             swap[id(old)] = new
         self._swaps.append(swap)
         solid_id = len(self._placements)
-        self._placements.append(Placement(
-            shape,
-            _pose("rotation", rotation, _IDENTITY), _pose("displacement", displacement, _ORIGIN),
-            0, solid_id, channel_index, channel_id, as_instance))
+        self._placements.append(
+            Placement(
+                shape,
+                _pose("rotation", rotation, _IDENTITY),
+                _pose("displacement", displacement, _ORIGIN),
+                0,
+                solid_id,
+                channel_index,
+                channel_id,
+                as_instance,
+            )
+        )
         self._scene = None
         return solid_id
 
     # ---- from arrays
 
-    _EXTRAS: Final = frozenset({
-        "name", "solid_names", "sources", "pmt_pos", "pmt_axis", "source_radius", "source_half"})
+    _EXTRAS: Final = frozenset(
+        {"name", "solid_names", "sources", "pmt_pos", "pmt_axis", "source_radius", "source_half"}
+    )
 
     @classmethod
     def from_arrays(
-        cls, *, vertices: ArrayLike, triangles: ArrayLike, mat_in: ArrayLike, mat_out: ArrayLike,
-        surface: ArrayLike, solid_id: ArrayLike, solid_to_channel: ArrayLike,
-        wavelengths: ArrayLike, materials: Sequence[Mapping[str, Any]],
-        surfaces: Sequence[Mapping[str, Any]], strict: bool = False, threads: int = 0,
+        cls,
+        *,
+        vertices: ArrayLike,
+        triangles: ArrayLike,
+        mat_in: ArrayLike,
+        mat_out: ArrayLike,
+        surface: ArrayLike,
+        solid_id: ArrayLike,
+        solid_to_channel: ArrayLike,
+        wavelengths: ArrayLike,
+        materials: Sequence[Mapping[str, Any]],
+        surfaces: Sequence[Mapping[str, Any]],
+        strict: bool = False,
+        threads: int = 0,
         **extras: Any,
     ) -> Detector:
         """A detector from flat arrays, as ``validation/scenes.py`` makes them.
@@ -571,13 +652,15 @@ class Detector:
         if unknown:
             raise InvalidArgument(
                 f"unknown key {unknown[0]!r} (known beyond the arrays: "
-                f"{', '.join(sorted(cls._EXTRAS))})")
+                f"{', '.join(sorted(cls._EXTRAS))})"
+            )
         grid = np.asarray(wavelengths, dtype=np.float64)
         low, high, n_steps = float(grid[0]), float(grid[-1]), len(grid) - 1
         step = (high - low) / n_steps
         uniform = bool(np.all(np.abs(np.diff(grid) - step) <= 1e-9 * step))
         self = cls(
-            wavelengths=(low, high, step) if uniform else None, strict=strict, threads=threads)
+            wavelengths=(low, high, step) if uniform else None, strict=strict, threads=threads
+        )
         self.extras = dict(extras)
         mats = [_material_of(m, grid) for m in materials]
         surfs = [_surface_of(s, grid) for s in surfaces]
@@ -592,10 +675,13 @@ class Detector:
         unique, inverse = np.unique(keys, axis=0, return_inverse=True)
         checked = Mesh(vertices, tri, remove_null_triangles=False)
         self._arrays = _Arrays(
-            checked.vertices.astype(np.float32), checked.triangles.astype(np.uint32),
+            checked.vertices.astype(np.float32),
+            checked.triangles.astype(np.uint32),
             inverse.reshape(-1).astype(np.uint32),
             [(mats[a], mats[b], surfs[c] if c >= 0 else None) for a, b, c in unique],
-            solid.astype(np.uint32), to_channel)
+            solid.astype(np.uint32),
+            to_channel,
+        )
         n_channels = int(to_channel.max(initial=-1)) + 1
         self._channel_types = list(range(n_channels))
         return self
@@ -650,8 +736,8 @@ class Detector:
             self._scene = _Builder(self).build()
             for record in self._scene.warnings:
                 warnings_module.warn(
-                    f"{record.kind} x {record.count}: {record.sentence}", SceneWarning,
-                    stacklevel=2)
+                    f"{record.kind} x {record.count}: {record.sentence}", SceneWarning, stacklevel=2
+                )
         return self._scene
 
     commit = build
@@ -661,8 +747,12 @@ class Scene:
     """A built detector: it never changes. `edited` makes a new one."""
 
     def __init__(
-        self, handle: _capi.SceneHandle, materials: Sequence[Material],
-        surfaces: Sequence[Surface], channel_types: Sequence[int], source: str = "",
+        self,
+        handle: _capi.SceneHandle,
+        materials: Sequence[Material],
+        surfaces: Sequence[Surface],
+        channel_types: Sequence[int],
+        source: str = "",
     ) -> None:
         self._handle = handle
         self.materials = tuple(materials)
@@ -677,8 +767,10 @@ class Scene:
     @property
     def bounds(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Lowest and highest corner of the box round everything, mm."""
-        return (np.array(self.info["world_low_mm"], np.float32),
-                np.array(self.info["world_high_mm"], np.float32))
+        return (
+            np.array(self.info["world_low_mm"], np.float32),
+            np.array(self.info["world_high_mm"], np.float32),
+        )
 
     @property
     def num_channels(self) -> int:
@@ -721,11 +813,13 @@ class Scene:
             if len(found) != 1:
                 names = ", ".join(sorted({m.name for m in self.materials}))
                 raise InvalidArgument(
-                    f"{len(found)} materials are called {material!r} (the scene has {names})")
+                    f"{len(found)} materials are called {material!r} (the scene has {names})"
+                )
             return found[0]
         if not 0 <= int(material) < len(self.materials):
             raise InvalidArgument(
-                f"material {material} (the scene has {len(self.materials)}, counted from 0)")
+                f"material {material} (the scene has {len(self.materials)}, counted from 0)"
+            )
         return int(material)
 
     def material_value(
@@ -736,7 +830,9 @@ class Scene:
         return self._handle.material_value(self.material_index(material), which, wavelength)
 
     def edited(
-        self, *, transforms: Mapping[int, tuple[ArrayLike, ArrayLike]] | None = None,
+        self,
+        *,
+        transforms: Mapping[int, tuple[ArrayLike, ArrayLike]] | None = None,
         channels: Mapping[int, tuple[int, int]] | None = None,
         materials: Mapping[int, Material] | None = None,
         surfaces: Mapping[int, Surface] | None = None,
@@ -750,8 +846,10 @@ class Scene:
         handle = self._handle.edit()
         for i, (rotation, displacement) in (transforms or {}).items():
             handle.set_transform(
-                i, _pose("rotation", rotation, _IDENTITY),
-                _pose("displacement", displacement, _ORIGIN))
+                i,
+                _pose("rotation", rotation, _IDENTITY),
+                _pose("displacement", displacement, _ORIGIN),
+            )
         for i, (index, identity) in (channels or {}).items():
             handle.set_channel(i, index, identity)
         new_materials, new_surfaces = list(self.materials), list(self.surfaces)
@@ -769,7 +867,8 @@ class Scene:
         return (
             f"<Scene {self.hash[:12]}: {i['n_primitives']:,} triangles placed "
             f"({i['n_triangles']:,} stored), {i['n_instances']:,} instances, "
-            f"{i['n_channels']:,} channels, {len(self.warnings)} warnings>")
+            f"{i['n_channels']:,} channels, {len(self.warnings)} warnings>"
+        )
 
 
 class _Builder:
@@ -781,7 +880,8 @@ class _Builder:
         self.capi = _capi
         self.detector = detector
         self.scene = _capi.SceneHandle.create(
-            detector.wavelengths, detector.strict, detector.threads)
+            detector.wavelengths, detector.strict, detector.threads
+        )
         self.materials: dict[int, tuple[int, Material]] = {}
         self.surfaces: dict[int, tuple[int, Surface]] = {}
         self.interface_runs: dict[tuple[tuple[int, int, int], ...], int] = {}
@@ -794,8 +894,12 @@ class _Builder:
             self._add_placements()
         _commit(self.scene)
         return Scene(
-            self.scene, [m for _, m in self.materials.values()],
-            [s for _, s in self.surfaces.values()], d._channel_types, d.source)
+            self.scene,
+            [m for _, m in self.materials.values()],
+            [s for _, s in self.surfaces.values()],
+            d._channel_types,
+            d.source,
+        )
 
     def _material(self, material: Material) -> int:
         if id(material) not in self.materials:
@@ -814,20 +918,26 @@ class _Builder:
                 if spec.model != "default" and "model" in str(error):
                     raise Unsupported(
                         f"surface {surface.name!r} has model {spec.model!r}, "
-                        f"which this build does not have: {error}") from None
+                        f"which this build does not have: {error}"
+                    ) from None
                 raise
             self.surfaces[id(surface)] = (index, surface)
         return self.surfaces[id(surface)][0]
 
     def _run(
-        self, triples: Sequence[tuple[Material, Material, Surface | None]],
+        self,
+        triples: Sequence[tuple[Material, Material, Surface | None]],
         swap: Mapping[int, Any],
     ) -> int:
         """Number of the first of these interfaces, which are consecutive."""
         run = tuple(
-            (self._material(swap.get(id(a), a)), self._material(swap.get(id(b), b)),
-             self._surface(swap.get(id(c), c)))
-            for a, b, c in triples)
+            (
+                self._material(swap.get(id(a), a)),
+                self._material(swap.get(id(b), b)),
+                self._surface(swap.get(id(c), c)),
+            )
+            for a, b, c in triples
+        )
         if run not in self.interface_runs:
             numbers = [self.scene.add_interface(*triple) for triple in run]
             self.interface_runs[run] = numbers[0] if numbers else 0
@@ -843,22 +953,37 @@ class _Builder:
             if p.as_instance or shape.uses > 1:
                 if p.shape not in meshes:
                     meshes[p.shape] = self.scene.add_mesh(
-                        shape.vertices, shape.triangles, shape.interfaces)
-                self.scene.add_instance(
-                    meshes[p.shape], p.rotation, p.displacement, offset, record)
+                        shape.vertices, shape.triangles, shape.interfaces
+                    )
+                self.scene.add_instance(meshes[p.shape], p.rotation, p.displacement, offset, record)
             else:
                 self.scene.add_solid(
-                    shape.vertices, shape.triangles, shape.interfaces, p.rotation, p.displacement,
-                    offset, record)
+                    shape.vertices,
+                    shape.triangles,
+                    shape.interfaces,
+                    p.rotation,
+                    p.displacement,
+                    offset,
+                    record,
+                )
 
     def _add_arrays(self, a: _Arrays) -> None:
         offset = self._run(a.triples, {})
         solids = [
             self.capi.SolidRecord(i, int(channel), int(channel))
-            for i, channel in enumerate(a.solid_to_channel)]
+            for i, channel in enumerate(a.solid_to_channel)
+        ]
         self.scene.add_solid(
-            a.vertices, a.triangles, a.interface, _IDENTITY, _ORIGIN, offset,
-            self.capi.SolidRecord(), a.solid_of_triangle, solids)
+            a.vertices,
+            a.triangles,
+            a.interface,
+            _IDENTITY,
+            _ORIGIN,
+            offset,
+            self.capi.SolidRecord(),
+            a.solid_of_triangle,
+            solids,
+        )
 
 
 def _commit(scene: _capi.SceneHandle) -> None:
@@ -896,7 +1021,8 @@ def _indices(name: str, values: ArrayLike, n: int, low: int, high: int) -> NDArr
     bad = np.flatnonzero((a < low) | (a >= high))
     if len(bad):
         raise InvalidArgument(
-            f"{name}[{bad[0]}] is {a[bad[0]]} (it must lie in [{low}, {high - 1}])")
+            f"{name}[{bad[0]}] is {a[bad[0]]} (it must lie in [{low}, {high - 1}])"
+        )
     return a
 
 
@@ -907,18 +1033,35 @@ def _take(kind: str, record: Mapping[str, Any], known: set[str]) -> None:
 
 
 def _material_of(record: Mapping[str, Any], grid: Floats) -> Material:
-    _take("material", record, {
-        "name", "refractive_index", "absorption_length", "scattering_length", "components"})
+    _take(
+        "material",
+        record,
+        {"name", "refractive_index", "absorption_length", "scattering_length", "components"},
+    )
     material = Material(str(record["name"]))
     for name in ("refractive_index", "absorption_length", "scattering_length"):
         material.set(name, record[name], grid)
     for c in record.get("components", ()):
-        _take("a component of material", {**c, "name": material.name}, {
-            "name", "absorption_length", "reemission_prob", "reemission_wvl_cdf",
-            "reemission_time", "reemission_time_cdf"})
+        _take(
+            "a component of material",
+            {**c, "name": material.name},
+            {
+                "name",
+                "absorption_length",
+                "reemission_prob",
+                "reemission_wvl_cdf",
+                "reemission_time",
+                "reemission_time_cdf",
+            },
+        )
         material.add_component(
-            c["absorption_length"], c["reemission_prob"], c["reemission_wvl_cdf"],
-            c["reemission_time"], c["reemission_time_cdf"], grid)
+            c["absorption_length"],
+            c["reemission_prob"],
+            c["reemission_wvl_cdf"],
+            c["reemission_time"],
+            c["reemission_time_cdf"],
+            grid,
+        )
     return material
 
 

@@ -16,10 +16,18 @@ Array = NDArray[np.float64]
 _TWO_PI = 6.283185307179586
 
 # Taylor coefficients, exact quotients of integers rounded once.
-_SIN = tuple((-1.0) ** k / float(f) for k, f in enumerate(
-    (1, 6, 120, 5040, 362880, 39916800, 6227020800, 1307674368000, 355687428096000)))
-_COS = tuple((-1.0) ** k / float(f) for k, f in enumerate(
-    (1, 2, 24, 720, 40320, 3628800, 479001600, 87178291200, 20922789888000, 6402373705728000)))
+_SIN = tuple(
+    (-1.0) ** k / float(f)
+    for k, f in enumerate(
+        (1, 6, 120, 5040, 362880, 39916800, 6227020800, 1307674368000, 355687428096000)
+    )
+)
+_COS = tuple(
+    (-1.0) ** k / float(f)
+    for k, f in enumerate(
+        (1, 2, 24, 720, 40320, 3628800, 479001600, 87178291200, 20922789888000, 6402373705728000)
+    )
+)
 
 
 def _horner(coefficients: tuple[float, ...], z: Array) -> Array:
@@ -94,11 +102,13 @@ def rotation_about(axis: ArrayLike, turns: float) -> Array:
     x, y, z = (float(w) for w in normalize(axis))
     sine, cosine = (float(w) for w in sincos_turn(turns))
     v = 1.0 - cosine
-    return np.array([
-        [x * x * v + cosine, x * y * v - z * sine, x * z * v + y * sine],
-        [y * x * v + z * sine, y * y * v + cosine, y * z * v - x * sine],
-        [z * x * v - y * sine, z * y * v + x * sine, z * z * v + cosine],
-    ])
+    return np.array(
+        [
+            [x * x * v + cosine, x * y * v - z * sine, x * z * v + y * sine],
+            [y * x * v + z * sine, y * y * v + cosine, y * z * v - x * sine],
+            [z * x * v - y * sine, z * y * v + x * sine, z * z * v + cosine],
+        ]
+    )
 
 
 def rotation_to(source: ArrayLike, target: ArrayLike) -> Array:

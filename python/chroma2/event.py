@@ -80,7 +80,8 @@ class EventDescriptor:
                 raise InvalidArgument("sources is empty (an event needs at least one)")
         elif not isinstance(self.photons, Photons):
             raise InvalidType(
-                f"photons is a {type(self.photons).__name__} (it must be a chroma2.Photons)")
+                f"photons is a {type(self.photons).__name__} (it must be a chroma2.Photons)"
+            )
         elif len(self.photons) == 0:
             raise InvalidArgument("photons is empty (an event needs at least one)")
         if isinstance(self.keep, str):
@@ -88,7 +89,8 @@ class EventDescriptor:
         for name in self.keep:
             if name not in KEEP:
                 raise InvalidArgument(
-                    f"keep holds {name!r} (it may hold hits, photons_end, photon_tracks)")
+                    f"keep holds {name!r} (it may hold hits, photons_end, photon_tracks)"
+                )
         if self.event_id is not None:
             _whole("event_id", self.event_id, 0, 2**32 - 2)
         _whole("max_steps", self.max_steps, 1, 2**20 - 1)

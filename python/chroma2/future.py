@@ -132,7 +132,8 @@ class Future(concurrent.futures.Future[Result]):
             raise SessionAfterFork("this future belongs to the parent process")
         if self._in_callback():
             raise WrongThread(
-                "a callback waits for a future (only its own thread could resolve it)")
+                "a callback waits for a future (only its own thread could resolve it)"
+            )
 
     def __repr__(self) -> str:
         state = "cancelled" if self.cancelled() else "done" if self.done() else "running"

@@ -57,8 +57,14 @@ CANCELLED_PHOTON = History.CANCELLED_PHOTON
 NAN_ABORT = History.NAN_ABORT
 
 ENDED = (
-    NO_HIT | BULK_ABSORB | SURFACE_DETECT | SURFACE_ABSORB
-    | STUCK | LINEAGE_FULL | CANCELLED_PHOTON | NAN_ABORT
+    NO_HIT
+    | BULK_ABSORB
+    | SURFACE_DETECT
+    | SURFACE_ABSORB
+    | STUCK
+    | LINEAGE_FULL
+    | CANCELLED_PHOTON
+    | NAN_ABORT
 )
 """Any of these bits ends a photon."""
 
@@ -121,3 +127,30 @@ def opticks_letters(flags: int) -> str:
     if not word & int(CHERENKOV | SCINTILLATION):
         letters.insert(0, "TO")
     return " ".join(letters)
+
+
+PROCESSES = (
+    "NO_HIT",
+    "BULK_ABSORB",
+    "BULK_REEMIT",
+    "RAYLEIGH",
+    "SPAWN",
+    "SURFACE_DETECT",
+    "SURFACE_ABSORB",
+    "SURFACE_REEMIT",
+    "SURFACE_TRANSMIT",
+    "REFLECT_DIFFUSE",
+    "REFLECT_SPECULAR",
+    "FRESNEL_REFLECT",
+    "REFRACT",
+    "STUCK",
+    "NAN_ABORT",
+)
+"""What `photon_tracks.process` counts: one thing a step; 65535 marks the start."""
+
+
+def process_name(process: int) -> str:
+    """The name of a number in `photon_tracks.process`."""
+    if process == 0xFFFF:
+        return "START"
+    return PROCESSES[process] if process < len(PROCESSES) else f"PROCESS_{process}"

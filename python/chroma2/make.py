@@ -9,7 +9,7 @@ the y axis unless `axis` says otherwise.
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,7 +49,10 @@ def sphere(radius: float = 1.0, nsteps: int = 64, axis: Axis = "y") -> Mesh:
 
 
 def cylinder(
-    radius: float = 1.0, height: float = 2.0, radius2: float | None = None, nsteps: int = 64,
+    radius: float = 1.0,
+    height: float = 2.0,
+    radius2: float | None = None,
+    nsteps: int = 64,
     axis: Axis = "y",
 ) -> Mesh:
     """A cylinder round the origin, or a cone frustum from `radius` (low end) to `radius2`."""
@@ -85,21 +88,28 @@ def segmented_cylinder(
     width = (2.0 * radius + height) / nsegments
     n_ends = max(1, round(radius / width))
     n_side = max(1, round(height / width))
-    r = np.concatenate([
-        radius * np.arange(n_ends) / n_ends,
-        np.full(n_side + 1, radius),
-        radius * np.arange(n_ends - 1, -1, -1) / n_ends,
-    ])
-    h = np.concatenate([
-        np.full(n_ends, -0.5 * height),
-        height * np.arange(n_side + 1) / n_side - 0.5 * height,
-        np.full(n_ends, 0.5 * height),
-    ])
+    r = np.concatenate(
+        [
+            radius * np.arange(n_ends) / n_ends,
+            np.full(n_side + 1, radius),
+            radius * np.arange(n_ends - 1, -1, -1) / n_ends,
+        ]
+    )
+    h = np.concatenate(
+        [
+            np.full(n_ends, -0.5 * height),
+            height * np.arange(n_side + 1) / n_side - 0.5 * height,
+            np.full(n_ends, 0.5 * height),
+        ]
+    )
     return rotate_extrude(r, h, nsteps, axis)
 
 
 def torus(
-    radius: float = 1.0, offset: float = 3.0, nsteps: int = 64, circle_steps: int | None = None,
+    radius: float = 1.0,
+    offset: float = 3.0,
+    nsteps: int = 64,
+    circle_steps: int | None = None,
     axis: Axis = "y",
 ) -> Mesh:
     """A ring: a circle of `radius`, `offset` > radius from the axis, turned round it."""
@@ -177,8 +187,13 @@ def rotate_extrude(x: ArrayLike, y: ArrayLike, nsteps: int = 64, axis: Axis = "y
 
 
 def linear_extrude(
-    x1: ArrayLike, y1: ArrayLike, height: float, x2: ArrayLike | None = None,
-    y2: ArrayLike | None = None, center: Point = _ORIGIN, endcaps: bool = True,
+    x1: ArrayLike,
+    y1: ArrayLike,
+    height: float,
+    x2: ArrayLike | None = None,
+    y2: ArrayLike | None = None,
+    center: Point = _ORIGIN,
+    endcaps: bool = True,
 ) -> Mesh:
     """The prism over a polygon in the x-y plane, from z = -height/2 to height/2, round `center`.
 
@@ -227,7 +242,7 @@ def from_file(path: str | os.PathLike[str], scale: float = 1.0) -> Mesh:
         import trimesh
     except ImportError:
         raise require("trimesh", "geometry", "reading a mesh file") from None
-    loaded = trimesh.load(os.fspath(path), force="mesh", process=False)
+    loaded: Any = trimesh.load(os.fspath(path), force="mesh", process=False)
     vertices = np.asarray(loaded.vertices, dtype=np.float64) * float(scale)
     triangles = np.asarray(loaded.faces, dtype=np.int64)
     if len(triangles) == 0:

@@ -131,7 +131,8 @@ class Mesh:
         """All vertices v as rotation v + displacement; rotation [3, 3], displacement [3] mm."""
         v = self.vertices if rotation is None else elementary.rotate(rotation, self.vertices)
         return Mesh(
-            v + np.asarray(displacement, dtype=np.float64), self.triangles,
+            v + np.asarray(displacement, dtype=np.float64),
+            self.triangles,
             remove_null_triangles=False,
         )
 

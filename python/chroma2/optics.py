@@ -9,7 +9,7 @@ matters. Lengths are in mm, wavelengths in nm.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,7 +37,7 @@ def water_index_iapws(
     d = density / 1000.0
     uv2 = 0.2292020 * 0.2292020
     ir2 = 5.432937 * 5.432937
-    a = 0.244257733 + 9.74634476e-3 * d
+    a: Any = 0.244257733 + 9.74634476e-3 * d
     a = a - 3.73234996e-3 * t
     a = a + 2.68678472e-4 * w2 * t
     a = a + 1.58920570e-3 / w2
@@ -58,12 +58,13 @@ def water_index_quan_fry(
     """
     w = np.asarray(wavelengths, dtype=np.float64)
     t, s = temperature_c, salinity
-    n = 1.31405 + (1.779e-4 - 1.05e-6 * t + 1.6e-8 * (t * t)) * s - 2.02e-6 * (t * t)
+    n: Any = 1.31405 + (1.779e-4 - 1.05e-6 * t + 1.6e-8 * (t * t)) * s - 2.02e-6 * (t * t)
     n = n + (15.868 + 0.01155 * s - 0.00423 * t) / w
     n = n - 4382.0 / (w * w)
     return np.asarray(n + 1.1455e6 / (w * w * w), dtype=np.float64)
 
 
+# fmt: off
 _POPE_FRY_M1: Final = {
     380: 0.01137, 385: 0.00941, 390: 0.00851, 395: 0.00813, 400: 0.00663, 405: 0.00530,
     410: 0.00473, 415: 0.00444, 420: 0.00454, 425: 0.00478, 430: 0.00495, 435: 0.00530,
@@ -84,6 +85,7 @@ _SMITH_BAKER_M1: Final = {
     710: 0.839, 720: 1.169, 730: 1.799, 740: 2.38, 750: 2.47, 760: 2.55, 770: 2.51,
     780: 2.36, 790: 2.16, 800: 2.07,
 }
+# fmt: on
 
 
 def water_absorption() -> tuple[Array, Array]:
@@ -99,7 +101,10 @@ def water_absorption() -> tuple[Array, Array]:
 
 
 def rayleigh_length(
-    wavelengths: ArrayLike, index: ArrayLike, compressibility: float, temperature_c: float,
+    wavelengths: ArrayLike,
+    index: ArrayLike,
+    compressibility: float,
+    temperature_c: float,
     depolarization: float,
 ) -> Array:
     """Rayleigh scattering length of a pure liquid, mm.
@@ -182,10 +187,12 @@ def borosilicate_glass() -> Material:
     material = Material("borosilicate glass")
     w = np.arange(200.0, 1000.0, 5.0)
     material.set("refractive_index", borosilicate_index(w), w)
+    # fmt: off
     edge = {
         260: 0.3, 270: 0.5, 280: 0.9, 290: 1.8, 300: 4.0, 310: 10.0, 320: 25.0, 330: 60.0,
         340: 130.0, 350: 250.0, 360: 450.0, 380: 900.0, 400: 1500.0, 450: 2000.0,
     }
+    # fmt: on
     material.set("absorption_length", list(edge.values()), [float(w) for w in edge])
     return material
 
@@ -211,10 +218,12 @@ def acrylic() -> Material:
     material = Material("acrylic")
     w = np.arange(250.0, 1000.0, 5.0)
     material.set("refractive_index", acrylic_index(w), w)
+    # fmt: off
     edge = {
         280: 1.0, 300: 10.0, 320: 60.0, 340: 200.0, 360: 500.0, 380: 1000.0, 400: 2000.0,
         450: 4000.0, 500: 4000.0,
     }
+    # fmt: on
     material.set("absorption_length", list(edge.values()), [float(w) for w in edge])
     return material
 
@@ -237,6 +246,7 @@ def legacy_vacuum() -> Material:
 
 # ------------------------------------------------------------------ surfaces
 
+# fmt: off
 _BIALKALI_QE: Final = {
     275: 0.0, 280: 0.005, 290: 0.025, 300: 0.065, 310: 0.115, 320: 0.160, 330: 0.190,
     340: 0.212, 350: 0.228, 360: 0.240, 370: 0.246, 380: 0.250, 390: 0.250, 400: 0.248,
@@ -245,6 +255,7 @@ _BIALKALI_QE: Final = {
     550: 0.051, 560: 0.041, 570: 0.032, 580: 0.025, 590: 0.019, 600: 0.014, 610: 0.010,
     620: 0.007, 630: 0.005, 640: 0.003, 650: 0.002, 660: 0.001, 675: 0.0,
 }
+# fmt: on
 
 
 def bialkali_quantum_efficiency() -> tuple[Array, Array]:

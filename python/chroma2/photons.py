@@ -37,8 +37,16 @@ class Photons:
     """
 
     __slots__ = (
-        "channel", "dir", "evidx", "flags", "last_hit_triangles", "pol", "pos", "t",
-        "wavelengths", "weights",
+        "channel",
+        "dir",
+        "evidx",
+        "flags",
+        "last_hit_triangles",
+        "pol",
+        "pos",
+        "t",
+        "wavelengths",
+        "weights",
     )
 
     def __init__(
@@ -63,7 +71,8 @@ class Photons:
         self.wavelengths: Float32 = _scalars("wavelengths", wavelengths, n, np.float32, 0)
         self.t: Float32 = _scalars("t", t, n, np.float32, 0)
         self.last_hit_triangles: NDArray[np.int32] = _scalars(
-            "last_hit_triangles", last_hit_triangles, n, np.int32, -1)
+            "last_hit_triangles", last_hit_triangles, n, np.int32, -1
+        )
         self.flags: NDArray[np.uint32] = _scalars("flags", flags, n, np.uint32, 0)
         self.weights: Float32 = _scalars("weights", weights, n, np.float32, 1)
         self.evidx: NDArray[np.uint32] = _scalars("evidx", evidx, n, np.uint32, 0)
@@ -76,7 +85,8 @@ class Photons:
         """Some of the photons: a slice, a mask [n] or indices."""
         if isinstance(index, (int, np.integer)):
             index = slice(index, index + 1 or None)
-        return Photons(*(None if v is None else v[index] for v in self._columns()))
+        columns: list[Any] = [None if v is None else v[index] for v in self._columns()]
+        return Photons(*columns)
 
     def __add__(self, other: Photons) -> Photons:
         if not isinstance(other, Photons):
@@ -89,20 +99,32 @@ class Photons:
         of them or in none."""
         sets = [p for p in parts if len(p)] or [cls()]
         columns: list[Any] = []
-        for name, values in zip(cls._names(), zip(*(p._columns() for p in sets), strict=True),
-                                strict=True):
+        for name, values in zip(
+            cls._names(), zip(*(p._columns() for p in sets), strict=True), strict=True
+        ):
             absent = [v is None for v in values]
             if any(absent) and not all(absent):
                 raise InvalidArgument(
                     f"{name} is given in some sets and absent in others "
-                    "(photons with and without cannot be one set)")
+                    "(photons with and without cannot be one set)"
+                )
             columns.append(None if absent[0] else np.concatenate(values))
         return cls(*columns)
 
     @staticmethod
     def _names() -> tuple[str, ...]:
-        return ("pos", "dir", "pol", "wavelengths", "t", "last_hit_triangles", "flags", "weights",
-                "evidx", "channel")
+        return (
+            "pos",
+            "dir",
+            "pol",
+            "wavelengths",
+            "t",
+            "last_hit_triangles",
+            "flags",
+            "weights",
+            "evidx",
+            "channel",
+        )
 
     def _columns(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self._names())
@@ -110,8 +132,7 @@ class Photons:
     def reduced(self, reduction_factor: float = 1.0, seed: int = 0) -> Photons:
         """A random share of the photons, in order; the same seed gives the same ones."""
         if not 0 <= reduction_factor <= 1:
-            raise InvalidArgument(
-                f"reduction_factor is {reduction_factor} (it must lie in [0, 1])")
+            raise InvalidArgument(f"reduction_factor is {reduction_factor} (it must lie in [0, 1])")
         n = round(len(self) * reduction_factor)
         chosen = np.random.default_rng(seed).permutation(len(self))[:n]
         return self[np.sort(chosen)]
@@ -136,9 +157,12 @@ class Photons:
         if len(heavy):
             i = heavy[0]
             raise Unsupported(
-                f"weights[{i}] is {self.weights[i]} (this version tracks weights of 1 only)")
+                f"weights[{i}] is {self.weights[i]} (this version tracks weights of 1 only)"
+            )
         columns: dict[str, Any] = {
-            "position": self.pos, "direction": self.dir, "polarization": self.pol,
+            "position": self.pos,
+            "direction": self.dir,
+            "polarization": self.pol,
             "wavelength": self.wavelengths,
         }
         if np.any(self.t != 0):
@@ -147,7 +171,8 @@ class Photons:
             columns["history"] = self.flags
         return {
             name: _capi.ColumnSpec(values.copy() if values.flags.writeable else values)
-            for name, values in columns.items() if values is not None
+            for name, values in columns.items()
+            if values is not None
         }
 
 
@@ -165,7 +190,8 @@ def _convert(name: str, values: ArrayLike, dtype: Any) -> NDArray[Any]:
         bad = np.flatnonzero((a.reshape(-1) < limits.min) | (a.reshape(-1) > limits.max))
         if len(bad):
             raise InvalidArgument(
-                f"{name}[{bad[0]}] is {a.reshape(-1)[bad[0]]} (it must fit {wish.name})")
+                f"{name}[{bad[0]}] is {a.reshape(-1)[bad[0]]} (it must fit {wish.name})"
+            )
     with np.errstate(over="ignore"):
         return np.asarray(a, dtype=wish)
 

@@ -65,7 +65,8 @@ def _cylinder(p: Floats, r: Floats, is_end: NDArray[np.bool_], wall: float, end:
     area = 4.0 * np.pi * wall * height + 2.0 * np.pi * r_end**2
     outlines = [
         ("box", -np.pi * wall, -height, 2 * np.pi * wall, 2 * height),
-        ("circle", 0.0, shift, r_end), ("circle", 0.0, -shift, r_end),
+        ("circle", 0.0, shift, r_end),
+        ("circle", 0.0, -shift, r_end),
     ]
     return Unrolled(x, y, 0.44 * float(np.sqrt(area / len(p))), outlines, "cylinder")
 
@@ -80,12 +81,15 @@ def _sphere(p: Floats) -> Unrolled:
     x = 2.0 * scale * np.cos(latitude) * np.sin(half)
     y = scale * np.sin(latitude)
     radius = 0.42 * size * float(np.sqrt(2.0 * np.pi / len(p)))
-    return Unrolled(x, y, min(radius, 0.12 * size), [("oval", 0.0, 0.0, 4.2 * size, 2.1 * size)],
-                    "direction")
+    return Unrolled(
+        x, y, min(radius, 0.12 * size), [("oval", 0.0, 0.0, 4.2 * size, 2.1 * size)], "direction"
+    )
 
 
 def event_figure(
-    hits: Hits, position: Floats, summary: Mapping[str, str] | None = None,
+    hits: Hits,
+    position: Floats,
+    summary: Mapping[str, str] | None = None,
     title: str = "chroma2",
 ) -> Figure:
     """Hit map, time histogram and text panel as one figure.
@@ -102,8 +106,17 @@ def event_figure(
     figure = Figure(figsize=(13.5, 8.6), dpi=120, facecolor=_PAPER)
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(
-        2, 2, width_ratios=(2.6, 1.0), height_ratios=(1.15, 1.0), left=0.025, right=0.975,
-        top=0.93, bottom=0.075, wspace=0.06, hspace=0.16)
+        2,
+        2,
+        width_ratios=(2.6, 1.0),
+        height_ratios=(1.15, 1.0),
+        left=0.025,
+        right=0.975,
+        top=0.93,
+        bottom=0.075,
+        wspace=0.06,
+        hspace=0.16,
+    )
     figure.text(0.028, 0.955, title, color=_INK, fontsize=17, fontweight="bold")
     hit_map(figure.add_subplot(grid[:, 0]), hits, position)
     _panel(figure.add_subplot(grid[0, 1]), summary or {})
@@ -115,7 +128,7 @@ def hit_map(axes: Axes, hits: Hits, position: Floats) -> None:
     """Detected photons per channel in colour, on the unrolled detector."""
     from matplotlib import colormaps
     from matplotlib.collections import EllipseCollection
-    from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
     axes.set_facecolor(_PAPER)
     axes.set_aspect("equal")
@@ -132,23 +145,33 @@ def hit_map(axes: Axes, hits: Hits, position: Floats) -> None:
     lit = seen & (count > 0)
     dark = seen & ~lit
     size = 2.0 * flat.radius
-    for mask, kwargs in ((dark, {"facecolors": "none", "edgecolors": _FAINT, "linewidths": 0.5}),
-                         (lit, {"linewidths": 0.0})):
+    for mask, kwargs in (
+        (dark, {"facecolors": "none", "edgecolors": _FAINT, "linewidths": 0.5}),
+        (lit, {"linewidths": 0.0}),
+    ):
         if not mask.any():
             continue
         d = np.full(int(mask.sum()), size)
         collection = EllipseCollection(
-            d, d, np.zeros_like(d), units="xy", offsets=np.column_stack([flat.x, flat.y])[mask],
-            offset_transform=axes.transData, **kwargs)
+            d,
+            d,
+            np.zeros_like(d),
+            units="xy",
+            offsets=np.column_stack([flat.x, flat.y])[mask],
+            offset_transform=axes.transData,
+            **kwargs,
+        )
         if mask is lit:
             values = count[mask]
             top = float(values.max())
             wide = top > 30.0 * float(np.median(values))
             norm = LogNorm(0.9, top) if wide else Normalize(0.0, max(1.0, top))
             collection.set_array(values)
-            collection.set_cmap(colormaps["inferno"])
+            shades = colormaps["inferno"](np.linspace(0.16, 1.0, 256))
+            collection.set_cmap(ListedColormap(shades))
             collection.set_norm(norm)
         axes.add_collection(collection)
+    axes.margins(0.01)
     axes.autoscale_view()
     if lit.any():
         inset = axes.inset_axes((0.012, 0.035, 0.26, 0.022))
@@ -163,7 +186,12 @@ def _outline(axes: Axes, flat: Unrolled) -> None:
     from matplotlib.patches import Circle, Ellipse, Rectangle
 
     style: dict[str, Any] = {
-        "fill": True, "facecolor": "#0a0d15", "edgecolor": _FAINT, "linewidth": 1.0, "zorder": 0}
+        "fill": True,
+        "facecolor": "#0a0d15",
+        "edgecolor": _FAINT,
+        "linewidth": 1.0,
+        "zorder": 0,
+    }
     for kind, *numbers in flat.outlines:
         if kind == "box":
             x, y, w, h = numbers
@@ -177,10 +205,8 @@ def _outline(axes: Axes, flat: Unrolled) -> None:
     if flat.kind == "cylinder":
         _, x, y, w, h = flat.outlines[0]
         note: dict[str, Any] = {"color": "#9aa5bd", "fontsize": 9, "ha": "center", "va": "top"}
-        for share, name in ((0.0, "-180°"), (0.5, "x"), (0.75, "y"), (1.0, "180°")):
-            if share not in (0.0, 1.0):
-                continue
-            axes.text(x + share * w, y - 0.02 * h, name, **note)
+        axes.text(x, y - 0.02 * h, "-180°", **{**note, "ha": "left"})
+        axes.text(x + w, y - 0.02 * h, "180°", **{**note, "ha": "right"})
         _, cx, cy, r = flat.outlines[1]
         axes.text(cx + 0.78 * r, cy + 0.78 * r, "top", **{**note, "ha": "left"})
         _, cx, cy, r = flat.outlines[2]
@@ -201,14 +227,22 @@ def time_histogram(axes: Axes, hits: Hits) -> None:
         return
     low, high = np.percentile(hits.t, (0.0, 99.8))
     low, high = (low - 1.0, high + 1.0) if high <= low else (low, high)
-    axes.hist(hits.t, bins=np.linspace(low, high, 100), color=_ACCENT, histtype="stepfilled",
-              alpha=0.9)
+    edges = np.linspace(low, high, 100).tolist()
+    axes.hist(hits.t, bins=edges, color=_ACCENT, histtype="stepfilled", alpha=0.9)
     axes.set_yscale("log")
     axes.set_xlim(low, high)
     late = int(np.count_nonzero(hits.t > high))
     if late:
-        axes.text(0.98, 0.95, f"{late:,} later", color="#9aa5bd", fontsize=9, ha="right",
-                  va="top", transform=axes.transAxes)
+        axes.text(
+            0.98,
+            0.95,
+            f"{late:,} later",
+            color="#9aa5bd",
+            fontsize=9,
+            ha="right",
+            va="top",
+            transform=axes.transAxes,
+        )
 
 
 def _panel(axes: Axes, summary: Mapping[str, str]) -> None:
@@ -217,5 +251,14 @@ def _panel(axes: Axes, summary: Mapping[str, str]) -> None:
     for i, (name, value) in enumerate(summary.items()):
         y = 0.985 - i * step
         axes.text(0.0, y, name, color="#9aa5bd", fontsize=11, va="top", transform=axes.transAxes)
-        axes.text(1.0, y, value, color=_INK, fontsize=11, va="top", ha="right",
-                  transform=axes.transAxes, family="monospace")
+        axes.text(
+            1.0,
+            y,
+            value,
+            color=_INK,
+            fontsize=11,
+            va="top",
+            ha="right",
+            transform=axes.transAxes,
+            family="monospace",
+        )

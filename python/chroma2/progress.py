@@ -74,7 +74,9 @@ class Progress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self.close()
@@ -82,8 +84,7 @@ class Progress:
 
 def watch(future: Future, label: str = "photons", *, show: bool | None = None) -> None:
     """Waits for a future and shows its progress meanwhile; does not raise what it failed with."""
-    ended, total = future.progress()
-    with Progress(total, label, show=show) as bar:
+    with Progress(future.progress()[1], label, show=show) as bar:
         while not future.wait(0.1):
             bar.update(*future.progress())
         bar.update(*future.progress())

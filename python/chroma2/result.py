@@ -99,9 +99,12 @@ class Table(Mapping[str, Array]):
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """The rows of several tables of one kind, in order."""
         first = parts[0]
-        return cls({
-            name: column._replace(data=np.concatenate([p[name] for p in parts]))
-            for name, column in first._columns.items()})
+        return cls(
+            {
+                name: column._replace(data=np.concatenate([p[name] for p in parts]))
+                for name, column in first._columns.items()
+            }
+        )
 
     def flag_names(self) -> list[str]:
         """The history of every row in words: ``"SURFACE_DETECT|RAYLEIGH_SCATTER"``."""
@@ -116,8 +119,18 @@ class Table(Mapping[str, Array]):
     def to_photons(self) -> Photons:
         """The rows as photons that an event can start from; weights are kept, flags too."""
         extra = [self._columns["channel"].data] if "channel" in self else []
-        return Photons(self.pos, self.dir, self.pol, self.wavelengths, self.t,
-                       self.last_hit_triangles, self.flags, self.weights, self.evidx, *extra)
+        return Photons(
+            self.pos,
+            self.dir,
+            self.pol,
+            self.wavelengths,
+            self.t,
+            self.last_hit_triangles,
+            self.flags,
+            self.weights,
+            self.evidx,
+            *extra,
+        )
 
     def flat_columns(self) -> dict[str, Array]:
         """Columns of one number a row: ``pos`` becomes ``pos_x``, ``pos_y``, ``pos_z``."""
@@ -146,8 +159,9 @@ class Table(Mapping[str, Array]):
             raise require("awkward", "root", "to_awkward") from None
         return awkward.zip(
             {
-                name: c.data if c.data.ndim == 1 else awkward.zip(
-                    {axis: c.data[:, i] for i, axis in enumerate("xyz")})
+                name: c.data
+                if c.data.ndim == 1
+                else awkward.zip({axis: c.data[:, i] for i, axis in enumerate("xyz")})
                 for name, c in self._columns.items()
             },
             depth_limit=1,
@@ -184,7 +198,8 @@ class Table(Mapping[str, Array]):
 
     def __repr__(self) -> str:
         units = ", ".join(
-            name if c.unit == "1" else f"{name} [{c.unit}]" for name, c in self._columns.items())
+            name if c.unit == "1" else f"{name} [{c.unit}]" for name, c in self._columns.items()
+        )
         return f"<{type(self).__name__}: {len(self):,} rows of {units}>"
 
     __hash__ = None  # type: ignore[assignment]
@@ -218,8 +233,9 @@ class Hits(Table):
         """{channel index: its hits}, for the channels that were hit."""
         order = np.argsort(self.channel, kind="stable")
         channels, first = np.unique(self.channel[order], return_index=True)
-        return {int(c): self[rows] for c, rows in zip(
-            channels, np.split(order, first[1:]), strict=True)}
+        return {
+            int(c): self[rows] for c, rows in zip(channels, np.split(order, first[1:]), strict=True)
+        }
 
     def channels(self, n_channels: int | None = None) -> ChannelHits:
         """Earliest time, number of photons and flags of every channel: no jitter, unit charge.
@@ -264,7 +280,8 @@ class Tracks(Table):
         cuts = np.flatnonzero(np.any(key[1:] != key[:-1], axis=1)) + 1
         return {
             (int(self.photon_id[rows[0]]), int(self.lineage[rows[0]])): self[rows]
-            for rows in np.split(order, cuts)}
+            for rows in np.split(order, cuts)
+        }
 
 
 FATES: tuple[tuple[str, str], ...] = (
@@ -334,7 +351,8 @@ class Ledger:
         total = max(1, self.n_photons)
         return [
             (meaning, self._values[name], self._values[name] / total)
-            for name, meaning in FATES if self._values[name] or name in ("surface_detect", "no_hit")
+            for name, meaning in FATES
+            if self._values[name] or name in ("surface_detect", "no_hit")
         ]
 
     def table(self) -> str:
@@ -353,10 +371,12 @@ class Ledger:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{m}</td><td>{n:,}</td><td>{100 * share:.3f} %</td></tr>"
-            for m, n, share in self._rows())
+            for m, n, share in self._rows()
+        )
         return (
             "<table><tr><th>fate</th><th>photons</th><th>share</th></tr>"
-            f"{rows}<tr><th>in</th><th>{self._values['in']:,}</th><th></th></tr></table>")
+            f"{rows}<tr><th>in</th><th>{self._values['in']:,}</th><th></th></tr></table>"
+        )
 
 
 class Part:
@@ -380,7 +400,8 @@ class Part:
     def __repr__(self) -> str:
         return (
             f"<Part of event {self.event_id}: photons {self.first_photon:,} to "
-            f"{self.first_photon + self.n_photons - 1:,}, {len(self.hits):,} hits>")
+            f"{self.first_photon + self.n_photons - 1:,}, {len(self.hits):,} hits>"
+        )
 
 
 class Result:
@@ -393,8 +414,11 @@ class Result:
     """
 
     def __init__(
-        self, handle: _capi.ResultHandle, scene: Scene | None = None,
-        collected: Sequence[Part] = (), streamed_hits: bool = False,
+        self,
+        handle: _capi.ResultHandle,
+        scene: Scene | None = None,
+        collected: Sequence[Part] = (),
+        streamed_hits: bool = False,
     ) -> None:
         from chroma2 import _capi
 
@@ -460,6 +484,13 @@ class Result:
 
     def __repr__(self) -> str:
         kept = [repr(t) for t in (self.hits, self.photons_end, self.photon_tracks) if len(t)]
-        return "\n  ".join([
-            f"<Result of event {self.event_id}: {self.ledger.n_photons:,} photons, "
-            f"{self.ledger.hits:,} hits, {self.wall_s:.3f} s", *kept]) + ">"
+        return (
+            "\n  ".join(
+                [
+                    f"<Result of event {self.event_id}: {self.ledger.n_photons:,} photons, "
+                    f"{self.ledger.hits:,} hits, {self.wall_s:.3f} s",
+                    *kept,
+                ]
+            )
+            + ">"
+        )

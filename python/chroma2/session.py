@@ -96,13 +96,16 @@ class Session:
         options["physics"] = physics
         if switches:
             options["switches"] = _switches(switches)
-        limits = (("threads", threads, 2**32 - 1), ("memory_bytes", memory_bytes, 2**64 - 1),
-                  ("chunk_size", chunk_size, 2**32 - 1),
-                  ("queue_capacity", queue_capacity, 2**64 - 1),
-                  ("microsteps", microsteps, 2**32 - 1),
-                  ("events_in_flight", events_in_flight, 2**32 - 1),
-                  ("open_blocks", open_blocks, 2**32 - 1),
-                  ("compact_age_us", compact_age_us, 2**32 - 1))
+        limits = (
+            ("threads", threads, 2**32 - 1),
+            ("memory_bytes", memory_bytes, 2**64 - 1),
+            ("chunk_size", chunk_size, 2**32 - 1),
+            ("queue_capacity", queue_capacity, 2**64 - 1),
+            ("microsteps", microsteps, 2**32 - 1),
+            ("events_in_flight", events_in_flight, 2**32 - 1),
+            ("open_blocks", open_blocks, 2**32 - 1),
+            ("compact_age_us", compact_age_us, 2**32 - 1),
+        )
         for name, value, high in limits:
             if value is not None:
                 options[name] = _option(name, value, high, low=1)
@@ -138,7 +141,8 @@ class Session:
         i = self.info
         return (
             f"<Session on {i['backend']} ({i['device']}): physics {i['physics']!r}, "
-            f"seed {i['seed']}, {i['memory_bytes'] / 2**20:.0f} MiB, {self._scene!r}>")
+            f"seed {i['seed']}, {i['memory_bytes'] / 2**20:.0f} MiB, {self._scene!r}>"
+        )
 
     # ---- events
 
@@ -161,7 +165,8 @@ class Session:
         specs = [self._spec(d) for d in descriptors]
         futures = [
             Future(self, d, self._scene if d.detector is None else _scene_of(d.detector))
-            for d in descriptors]
+            for d in descriptors
+        ]
         submissions = [f._submission for f in futures]
         try:
             self._handle.submit(specs, submissions)
@@ -173,8 +178,11 @@ class Session:
         return futures
 
     def simulate(
-        self, events: EventDescriptor | Photons | Iterable[EventDescriptor | Photons], *,
-        in_flight: int = 16, **options: Any,
+        self,
+        events: EventDescriptor | Photons | Iterable[EventDescriptor | Photons],
+        *,
+        in_flight: int = 16,
+        **options: Any,
     ) -> Iterator[Result]:
         """Results of many events, in their order, made while they are asked for.
 
@@ -224,7 +232,10 @@ class Session:
             if event.event_id in self._seen:
                 warnings.warn(
                     f"event id {event.event_id} was used before in this session: both events have "
-                    "the same random numbers", RepeatedEventWarning, stacklevel=4)
+                    "the same random numbers",
+                    RepeatedEventWarning,
+                    stacklevel=4,
+                )
             self._seen.add(event.event_id)
 
     # ---- rays
@@ -268,7 +279,8 @@ class Session:
             raise InvalidType(f"callback is {callback!r} (it must be callable)")
         number = self._handle.subscribe(
             lambda metrics: callback({m.name: m.value for m in metrics}),
-            max(1, round(period * 1000)))
+            max(1, round(period * 1000)),
+        )
 
         def unsubscribe() -> None:
             if not self.closed:
@@ -289,7 +301,9 @@ class Session:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self.close(cancel=kind is not None)
@@ -301,7 +315,8 @@ def _scene_of(detector: Detector | Scene | None) -> Scene:
     if isinstance(detector, Detector):
         return detector.build()
     raise InvalidType(
-        f"detector is a {type(detector).__name__} (it must be a chroma2.Detector or Scene)")
+        f"detector is a {type(detector).__name__} (it must be a chroma2.Detector or Scene)"
+    )
 
 
 def _devices(device_id: DeviceId) -> list[int] | None:
@@ -341,7 +356,8 @@ def _switches(switches: str | Mapping[str, Any]) -> str:
     if isinstance(switches, str):
         return switches
     return " ".join(
-        f"{name}={int(v) if isinstance(v, bool) else v}" for name, v in switches.items())
+        f"{name}={int(v) if isinstance(v, bool) else v}" for name, v in switches.items()
+    )
 
 
 def _rays(name: str, values: ArrayLike) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ radian. Everywhere
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,8 +67,8 @@ class Source:
                 value = value.tolist()
             out[name] = list(value) if isinstance(value, tuple) else value
         if self.medium is not None:
-            name = self.medium
-            out["medium"] = name if isinstance(name, (str, int)) else name.name
+            m = self.medium
+            out["medium"] = m if isinstance(m, (str, int)) else m.name
         return out
 
     @classmethod
@@ -99,26 +100,52 @@ _ARRAYS = frozenset({"spectrum_nm", "spectrum", "decay_weight", "decay_ns", "ris
 
 
 def isotropic(
-    n: int, pos: ArrayLike = (0.0, 0.0, 0.0), wavelength: Any = 400.0, t: Any = 0.0,
-    pol: ArrayLike | None = None, tag: int = 0,
+    n: int,
+    pos: ArrayLike = (0.0, 0.0, 0.0),
+    wavelength: Any = 400.0,
+    t: Any = 0.0,
+    pol: ArrayLike | None = None,
+    tag: int = 0,
 ) -> Source:
     """A point at `pos` [3] mm that shines n photons in all directions."""
     return _source("isotropic", n, pos, wavelength, t, pol, tag)
 
 
 def cone(
-    n: int, pos: ArrayLike, dir: ArrayLike, half_angle: float, wavelength: Any = 400.0,
-    t: Any = 0.0, pol: ArrayLike | None = None, tag: int = 0,
+    n: int,
+    pos: ArrayLike,
+    dir: ArrayLike,
+    half_angle: float,
+    wavelength: Any = 400.0,
+    t: Any = 0.0,
+    pol: ArrayLike | None = None,
+    tag: int = 0,
 ) -> Source:
-    """A point that shines evenly in solid angle up to `half_angle` (radian, (0, pi]) about `dir`."""
+    """A point that shines evenly in solid angle up to `half_angle`, (0, pi] radian, about `dir`."""
     _in_range("half_angle", half_angle, 0.0, math.pi, open_low=True)
-    return _source("cone", n, pos, wavelength, t, pol, tag, direction=_direction(dir),
-                   half_angle_rad=float(half_angle))
+    return _source(
+        "cone",
+        n,
+        pos,
+        wavelength,
+        t,
+        pol,
+        tag,
+        direction=_direction(dir),
+        half_angle_rad=float(half_angle),
+    )
 
 
 def beam(
-    n: int, pos: ArrayLike, dir: ArrayLike, radius: float = 0.0, profile: str | None = None,
-    wavelength: Any = 400.0, t: Any = 0.0, pol: ArrayLike | None = None, tag: int = 0,
+    n: int,
+    pos: ArrayLike,
+    dir: ArrayLike,
+    radius: float = 0.0,
+    profile: str | None = None,
+    wavelength: Any = 400.0,
+    t: Any = 0.0,
+    pol: ArrayLike | None = None,
+    tag: int = 0,
 ) -> Source:
     """Parallel light along `dir` through `pos`: a laser.
 
@@ -129,14 +156,32 @@ def beam(
     profile = ("disc" if radius > 0 else "pencil") if profile is None else profile
     if profile not in _PROFILES:
         raise InvalidArgument(f"profile is {profile!r} (it must be one of {', '.join(_PROFILES)})")
-    return _source("beam", n, pos, wavelength, t, pol, tag, direction=_direction(dir),
-                   radius_mm=float(radius), profile=_PROFILES.index(profile))
+    return _source(
+        "beam",
+        n,
+        pos,
+        wavelength,
+        t,
+        pol,
+        tag,
+        direction=_direction(dir),
+        radius_mm=float(radius),
+        profile=_PROFILES.index(profile),
+    )
 
 
 def volume(
-    n: int, center: ArrayLike = (0.0, 0.0, 0.0), *, box: ArrayLike | None = None,
-    radius: float | None = None, length: float | None = None, axis: ArrayLike = (0.0, 0.0, 1.0),
-    wavelength: Any = 400.0, t: Any = 0.0, pol: ArrayLike | None = None, tag: int = 0,
+    n: int,
+    center: ArrayLike = (0.0, 0.0, 0.0),
+    *,
+    box: ArrayLike | None = None,
+    radius: float | None = None,
+    length: float | None = None,
+    axis: ArrayLike = (0.0, 0.0, 1.0),
+    wavelength: Any = 400.0,
+    t: Any = 0.0,
+    pol: ArrayLike | None = None,
+    tag: int = 0,
 ) -> Source:
     """Light from everywhere in a body round `center`, in all directions.
 
@@ -166,10 +211,21 @@ def volume(
 
 
 def scintillation(
-    pos: ArrayLike, end: ArrayLike | None = None, *, wavelength: Any, n: int = 0,
-    mean: float = 0.0, energy: float = 0.0, yield_per_mev: float = 0.0, birks: float = 0.0,
-    decay: ArrayLike | None = None, weights: ArrayLike | None = None,
-    rise: ArrayLike | None = None, t: Any = 0.0, pol: ArrayLike | None = None, tag: int = 0,
+    pos: ArrayLike,
+    end: ArrayLike | None = None,
+    *,
+    wavelength: Any,
+    n: int = 0,
+    mean: float = 0.0,
+    energy: float = 0.0,
+    yield_per_mev: float = 0.0,
+    birks: float = 0.0,
+    decay: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    rise: ArrayLike | None = None,
+    t: Any = 0.0,
+    pol: ArrayLike | None = None,
+    tag: int = 0,
 ) -> Source:
     """Scintillation light of a deposit, from `pos` to `end` (default: at a point).
 
@@ -184,8 +240,10 @@ def scintillation(
     """
     start = _vector("pos", pos)
     fields: dict[str, Any] = {
-        "end_mm": start if end is None else _vector("end", end), "mean_photons": float(mean),
-        "energy_mev": float(energy), "yield_per_mev": float(yield_per_mev),
+        "end_mm": start if end is None else _vector("end", end),
+        "mean_photons": float(mean),
+        "energy_mev": float(energy),
+        "yield_per_mev": float(yield_per_mev),
         "birks_mm_per_mev": float(birks),
     }
     for name in ("mean_photons", "energy_mev", "yield_per_mev", "birks_mm_per_mev"):
@@ -196,7 +254,8 @@ def scintillation(
         tau = _row("decay", decay)
         fields.update(n_decays=len(tau), decay_ns=tau)
         fields["decay_weight"] = (
-            np.ones(len(tau)) if weights is None else _row("weights", weights, len(tau)))
+            np.ones(len(tau)) if weights is None else _row("weights", weights, len(tau))
+        )
         if rise is not None:
             fields["rise_ns"] = _row("rise", rise, len(tau))
     elif weights is not None or rise is not None:
@@ -205,9 +264,17 @@ def scintillation(
 
 
 def cherenkov(
-    pos: ArrayLike, end: ArrayLike, beta: float, medium: Material | str | int, *,
-    charge: float = 1.0, n: int = 0, wavelength: tuple[float, float] | None = None, t: Any = None,
-    t0: float = 0.0, tag: int = 0,
+    pos: ArrayLike,
+    end: ArrayLike,
+    beta: float,
+    medium: Material | str | int,
+    *,
+    charge: float = 1.0,
+    n: int = 0,
+    wavelength: tuple[float, float] | None = None,
+    t: Any = None,
+    t0: float = 0.0,
+    tag: int = 0,
 ) -> Source:
     """Cherenkov light of a straight track from `pos` to `end` at constant speed.
 
@@ -232,9 +299,16 @@ def cherenkov(
 
 
 def muon(
-    energy: float, pos: ArrayLike, dir: ArrayLike, medium: Material | str | int, *,
-    step: float = 10.0, wavelength: tuple[float, float] | None = None, t: float = 0.0,
-    density: float = 1.0, tag: int = 0,
+    energy: float,
+    pos: ArrayLike,
+    dir: ArrayLike,
+    medium: Material | str | int,
+    *,
+    step: float = 10.0,
+    wavelength: tuple[float, float] | None = None,
+    t: float = 0.0,
+    density: float = 1.0,
+    tag: int = 0,
 ) -> list[Source]:
     """Cherenkov light of a muon that slows down in water along a straight line.
 
@@ -269,8 +343,9 @@ def muon(
             break
         there = (here[0] + step * along[0], here[1] + step * along[1], here[2] + step * along[2])
         later = time + step / (beta * SPEED_OF_LIGHT_MM_NS)
-        out.append(cherenkov(here, there, beta, medium, wavelength=wavelength, t=(time, later),
-                             tag=tag))
+        out.append(
+            cherenkov(here, there, beta, medium, wavelength=wavelength, t=(time, later), tag=tag)
+        )
         kinetic -= step * _loss_per_mm(half, density)
         here, time = there, later
         if kinetic <= 0:
@@ -291,12 +366,13 @@ def muon_energy_loss(energy: float) -> float:
     e = float(energy)
     if e <= _MUON_TABLE[0][0]:
         return _MUON_TABLE[0][1]
-    for (e0, loss0), (e1, loss1) in zip(_MUON_TABLE, _MUON_TABLE[1:], strict=False):
+    for (e0, loss0), (e1, loss1) in itertools.pairwise(_MUON_TABLE):
         if e <= e1:
             return loss0 + (e - e0) * (loss1 - loss0) / (e1 - e0)
     return _MUON_TABLE[-1][1]
 
 
+# fmt: off
 _MUON_TABLE: Final = (
     (1.0, 50.5412), (1.5, 36.3752), (2.0, 28.7733), (3.0, 20.6774), (4.0, 16.3762), (5.0, 13.6866),
     (6.0, 11.8372), (8.0, 9.4481), (10.0, 7.9648), (12.0, 6.9509), (14.0, 6.2129), (17.0, 5.4177),
@@ -307,6 +383,7 @@ _MUON_TABLE: Final = (
     (800.0, 2.071), (1000.0, 2.1048), (1400.0, 2.1598), (2000.0, 2.2201), (3000.0, 2.2883),
     (4000.0, 2.3354), (6000.0, 2.3989), (8000.0, 2.4417), (10000.0, 2.4735),
 )
+# fmt: on
 
 
 def _loss_per_mm(kinetic: float, density: float) -> float:
@@ -327,13 +404,22 @@ def flatten(sources: Any) -> list[Source]:
         return [sources]
     if isinstance(sources, (str, bytes)) or not isinstance(sources, Sequence):
         raise InvalidType(
-            f"sources holds a {type(sources).__name__} (it must hold what chroma2.sources makes)")
+            f"sources holds a {type(sources).__name__} (it must hold what chroma2.sources makes)"
+        )
     return [s for part in sources for s in flatten(part)]
 
 
 def _source(
-    kind: str, n: int, pos: ArrayLike, wavelength: Any, t: Any, pol: ArrayLike | None, tag: int,
-    *, may_be_zero: bool = False, **fields: Any,
+    kind: str,
+    n: int,
+    pos: ArrayLike,
+    wavelength: Any,
+    t: Any,
+    pol: ArrayLike | None,
+    tag: int,
+    *,
+    may_be_zero: bool = False,
+    **fields: Any,
 ) -> Source:
     out = _common(n, _vector("pos", pos), t, pol, tag, may_be_zero=may_be_zero)
     out.update(_wavelength(wavelength))
@@ -342,8 +428,13 @@ def _source(
 
 
 def _common(
-    n: int, pos: tuple[float, float, float], t: Any, pol: ArrayLike | None, tag: int,
-    *, may_be_zero: bool,
+    n: int,
+    pos: tuple[float, float, float],
+    t: Any,
+    pol: ArrayLike | None,
+    tag: int,
+    *,
+    may_be_zero: bool,
 ) -> dict[str, Any]:
     if isinstance(n, bool) or int(n) != n or n < 0 or (n == 0 and not may_be_zero):
         raise InvalidArgument(f"n is {n!r} (it must be a whole number > 0)")
@@ -372,12 +463,14 @@ def _wavelength(value: Any) -> dict[str, Any]:
         return {"wavelength_law": _UNIFORM, "wavelength_nm": _pair("wavelength", value)}
     if len(value) != 2:
         raise InvalidArgument(
-            "wavelength must be a number, a pair (low, high) or two arrays (nm, intensity)")
+            "wavelength must be a number, a pair (low, high) or two arrays (nm, intensity)"
+        )
     x = _row("wavelength[0]", value[0])
     y = _row("wavelength[1]", value[1], len(x))
     if len(x) < 2 or np.any(np.diff(x) <= 0) or x[0] <= 0:
         raise InvalidArgument(
-            "wavelength[0] must hold two wavelengths > 0 or more, strictly ascending")
+            "wavelength[0] must hold two wavelengths > 0 or more, strictly ascending"
+        )
     if np.any(y < 0) or not np.any(y > 0):
         raise InvalidArgument("wavelength[1] must be >= 0, and > 0 somewhere")
     return {"wavelength_law": _SPECTRUM, "n_spectrum": len(x), "spectrum_nm": x, "spectrum": y}
@@ -393,9 +486,7 @@ def _number(name: str, value: Any) -> float:
     return x
 
 
-def _in_range(
-    name: str, value: float, low: float, high: float, *, open_low: bool = False
-) -> None:
+def _in_range(name: str, value: float, low: float, high: float, *, open_low: bool = False) -> None:
     x = _number(name, value)
     if x < low or x > high or (open_low and x == low):
         bracket = "(" if open_low else "["

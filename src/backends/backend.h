@@ -42,6 +42,7 @@ typedef struct backend_ops {
     uint32_t (*n_threads)(const backend_context *self);
     uint32_t (*best_tree)(const backend_context *self); // enum tree_kind
     uint32_t (*default_slots)(const backend_context *self);
+    uint32_t (*order_photons)(const backend_context *self); // best size of orders from sources
 
     /** Starts to work on a view, whose pointers are of `memory` and outlive `stop`; returns at once. */
     chroma2_status (*start)(backend_context *self, const stage_view *view, const stage_plan *plan,
@@ -85,5 +86,20 @@ typedef struct backend_ops {
         int32_t *out_instance);
 } backend_ops;
 
-/** The backend for a device number, or NULL with NO_DEVICE's detail set. */
-const backend_ops *backend_for_device(int32_t device);
+/** What a backend that is a library of its own needs of this one. */
+typedef struct backend_services {
+    uint32_t size_bytes; // of this struct: a stranger is refused
+    uint32_t ops_bytes;  // of backend_ops
+    uint32_t view_bytes; // of stage_view
+    void (*error_detail_set)(const char *text);
+} backend_services;
+
+/** The one function such a library exports, under the name BACKEND_PLUGIN_ENTRY: its table, or NULL
+ *  if the services do not fit it or the machine has no device of its kind. */
+typedef const backend_ops *(*backend_plugin_entry)(const backend_services *services);
+#define BACKEND_PLUGIN_ENTRY "chroma2_backend_plugin"
+
+/** The backend for a device number; device DEVICE_ANY becomes a real one in *out_device.
+ *  errors  NO_DEVICE */
+chroma2_status backend_for_device(
+    int32_t device, const backend_ops **out_ops, int32_t *out_device);

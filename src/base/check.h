@@ -6,17 +6,17 @@
 #include "chroma2/status.h"
 
 /** Stores the one sentence that says what failed on this thread, and returns `status`. */
-chroma2_status error_set(chroma2_status status, const char *format, ...)
+CHROMA2_C_LINKAGE chroma2_status error_set(chroma2_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /** Stores a sentence born on another thread (a future's, say) as this thread's detail. */
-void error_detail_set(const char *detail);
+CHROMA2_C_LINKAGE void error_detail_set(const char *detail);
 
 /** Copies this thread's detail, always terminated. */
-void error_detail_copy(char *buffer, size_t size_bytes);
+CHROMA2_C_LINKAGE void error_detail_copy(char *buffer, size_t size_bytes);
 
 /** Reports a broken invariant; the handler aborts in debug builds and returns in release. */
-void check_failed(const char *file, int line, const char *condition);
+CHROMA2_C_LINKAGE void check_failed(const char *file, int line, const char *condition);
 
 /** Runs a function; leaves through `out` with its status if it fails. */
 #define TRY(call)                                                                                  \

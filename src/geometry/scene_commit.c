@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "geometry/scene_check.h"
 
@@ -447,7 +448,11 @@ scene_build_trees(chroma2_scene *self)
         from[i] = earlier != NULL && i < earlier->meshes.n ? i : NO_PRIMITIVE;
     }
     const scene_trees_reuse reuse = {earlier == NULL ? NULL : earlier->trees->trees, from};
-    TRY(scene_trees_build(&self->view, ranges, n, self->options.n_threads,
+    const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const uint32_t n_threads = self->options.n_threads != 0 ? self->options.n_threads
+        : n_cores > 0                                       ? (uint32_t)n_cores
+                                                            : 1u;
+    TRY(scene_trees_build(&self->view, ranges, n, n_threads,
         earlier == NULL ? NULL : &reuse, &self->trees->trees));
 out:
     free(ranges);

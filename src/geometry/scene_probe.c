@@ -10,13 +10,15 @@
 #define N_PAIRS 24        // of opposite rays a point
 #define MAX_AIMING 16     // points that also aim at edges
 #define MAX_AIMED_EDGES 64
+#define MAX_WALK 64       // boundaries on the way of one ray
 
 typedef struct probe {
     const scene_view *view;
     uint64_t random;
     uint64_t n_escapes;
+    uint64_t n_quarrels; // media on a way past an open edge that do not fit
+    trace_hit quarrel;   // the first of them
     uint32_t n_enclosed;
-    vec3 first_escape; // from here
 } probe;
 
 /** splitmix64 (Steele, Lea, Flood 2014), to [-1, 1). */
@@ -62,11 +64,29 @@ probe_hits(const probe *self, vec3 origin, vec3 direction)
     return trace_nearest(self->view, &ray, &work).primitive != NO_PRIMITIVE;
 }
 
+/** Follows a ray through all boundaries ahead: the far medium of one must be the near medium of the
+ *  next, and from inside there must be one at all. */
 static void
-probe_escape(probe *self, vec3 from)
+probe_walk(probe *self, vec3 origin, vec3 direction)
 {
-    if (self->n_escapes++ == 0) {
-        self->first_escape = from;
+    trace_ray ray = {origin, direction, FLT_MAX, NO_MEDIUM, NO_PRIMITIVE};
+    trace_work work = {0, 0};
+    for (int i = 0; i < MAX_WALK; ++i) {
+        const trace_hit hit = trace_nearest(self->view, &ray, &work);
+        if (hit.primitive == NO_PRIMITIVE) {
+            self->n_escapes += i == 0 ? 1u : 0u;
+            return;
+        }
+        const interface_record media = scene_interface(
+            self->view, self->view->placements + hit.placement, hit.triangle);
+        const uint32_t near = hit.from_outside != 0 ? media.outside : media.inside;
+        if (ray.medium != NO_MEDIUM && ray.medium != near) {
+            self->quarrel = self->n_quarrels++ == 0 ? hit : self->quarrel;
+            return;
+        }
+        ray.medium = hit.from_outside != 0 ? media.inside : media.outside;
+        ray.last = hit.primitive;
+        ray.origin = vec3_add_scaled(ray.origin, hit.t, direction);
     }
 }
 
@@ -88,9 +108,7 @@ probe_encloses(probe *self, vec3 point)
         return false;
     }
     ++self->n_enclosed;
-    for (int i = 0; i < n_missing; ++i) {
-        probe_escape(self, point);
-    }
+    self->n_escapes += (uint64_t)n_missing;
     return true;
 }
 
@@ -107,8 +125,8 @@ probe_aim(probe *self, vec3 from, const scene_edge *edge)
     const vec3 out = vec3_sub(middle, vec3_scale(sum, 1.0f / 3.0f));
     for (size_t i = 0; i < sizeof share / sizeof share[0]; ++i) {
         const vec3 way = vec3_sub(vec3_add_scaled(middle, share[i], out), from);
-        if (vec3_dot(way, way) > 0.0f && !probe_hits(self, from, vec3_normalize(way))) {
-            probe_escape(self, from);
+        if (vec3_dot(way, way) > 0.0f) {
+            probe_walk(self, from, vec3_normalize(way));
         }
     }
 }
@@ -128,6 +146,41 @@ probe_run(probe *self, const growable *open)
     }
 }
 
+static chroma2_status
+warn_open(chroma2_scene *self, const growable *open, bool has_inside)
+{
+    const scene_edge *const first = open->data;
+    chroma2_scene_warning_record record = scene_warning_make(CHROMA2_WARNING_OPEN_WORLD, open->n);
+    record.instance = first->placement;
+    record.triangle = first->triangle;
+    for (int axis = 0; axis < 3; ++axis) {
+        record.position_mm[axis] = first->corner[axis];
+    }
+    return scene_warn(self, &record,
+        "the world is open: %zu edges belong to one triangle only, and %s (a photon that gets out "
+        "ends as NO_HIT); first edge: (%.6g, %.6g, %.6g) mm, triangle %u of instance %u",
+        open->n, has_inside ? "probe rays from inside got out" : "nothing encloses any volume",
+        (double)first->corner[0], (double)first->corner[1], (double)first->corner[2],
+        first->triangle, first->placement);
+}
+
+static chroma2_status
+warn_quarrel(chroma2_scene *self, const growable *open, const trace_hit *quarrel)
+{
+    chroma2_scene_warning_record record =
+        scene_warning_make(CHROMA2_WARNING_CONTRADICTING_MEDIA, open->n);
+    const vec3 corner = scene_corner(self, quarrel->placement, quarrel->triangle, 0);
+    record.instance = quarrel->placement;
+    record.triangle = quarrel->triangle;
+    record.position_mm[0] = corner.x;
+    record.position_mm[1] = corner.y;
+    record.position_mm[2] = corner.z;
+    return scene_warn(self, &record,
+        "%zu edges belong to one triangle only, and rays past them come to a boundary from another "
+        "medium than it says (a hole in a solid?); first: triangle %u of instance %u",
+        open->n, record.triangle, record.instance);
+}
+
 chroma2_status
 scene_check_openings(chroma2_scene *self, const growable *open)
 {
@@ -142,21 +195,9 @@ scene_check_openings(chroma2_scene *self, const growable *open)
     wide_trees_bind(wide, &view);
     probe_run(&rays, open);
     if (rays.n_escapes > 0 || rays.n_enclosed == 0) {
-        const scene_edge *const first = open->data;
-        chroma2_scene_warning_record record =
-            scene_warning_make(CHROMA2_WARNING_OPEN_WORLD, open->n);
-        record.instance = first->placement;
-        record.triangle = first->triangle;
-        for (int axis = 0; axis < 3; ++axis) {
-            record.position_mm[axis] = first->corner[axis];
-        }
-        TRY(scene_warn(self, &record,
-            "the world is open: %zu edges belong to one triangle only, and %s (a photon that gets "
-            "out ends as NO_HIT); first edge: (%.6g, %.6g, %.6g) mm, triangle %u of instance %u",
-            open->n,
-            rays.n_escapes > 0 ? "probe rays from inside got out" : "nothing encloses any volume",
-            (double)first->corner[0], (double)first->corner[1], (double)first->corner[2],
-            first->triangle, first->placement));
+        TRY(warn_open(self, open, rays.n_enclosed > 0));
+    } else if (rays.n_quarrels > 0) {
+        TRY(warn_quarrel(self, open, &rays.quarrel));
     }
 out:
     wide_trees_destroy(wide);

@@ -13,27 +13,39 @@ typedef struct facet {
     float lift_mm;    // h: 2^-21 of the largest absolute coordinate
 } facet;
 
+/** The point is where the ray's line meets the triangle: by the search's own watertight test, whose
+ *  weights never lie outside. */
 CHROMA2_HOST_DEVICE facet
-facet_make(const scene_view *scene, const trace_ray *ray, const trace_hit *hit)
+facet_of(const vec3 corner[3], const trace_ray *ray)
 {
     facet f;
-    scene_corners(scene, scene->placements + hit->placement, hit->triangle, f.corner);
-    const vec3 cross =
-        cross_exact(vec3_sub(f.corner[1], f.corner[0]), vec3_sub(f.corner[2], f.corner[1]));
+    triangle_hit met;
+    float largest = 0.0f;
+    for (int i = 0; i < 3; ++i) {
+        f.corner[i] = corner[i];
+        largest = max_float(largest, vec3_max_abs(corner[i]));
+    }
+    f.lift_mm = 0x1p-21f * largest;
+    const vec3 cross = cross_exact(vec3_sub(corner[1], corner[0]), vec3_sub(corner[2], corner[1]));
     f.twice_area = vec3_length(cross);
     f.normal = vec3_scale(cross, 1.0f / f.twice_area);
-    f.lift_mm = 0x1p-21f * max_float(vec3_max_abs(f.corner[0]),
-                               max_float(vec3_max_abs(f.corner[1]), vec3_max_abs(f.corner[2])));
     const trace_setup setup = trace_setup_make(ray->origin, ray->direction);
-    triangle_hit met;
-    if (!triangle_intersect(&setup, f.corner, &met)) {
-        met.weight[0] = met.weight[1] = met.weight[2] = 1.0f;
+    if (!triangle_intersect(&setup, corner, &met)) {
+        met.weight[0] = met.weight[1] = met.weight[2] = 1.0f; // only for hits made by hand
     }
     const float sum = met.weight[0] + met.weight[1] + met.weight[2];
     for (int i = 0; i < 3; ++i) {
         f.weight[i] = met.weight[i] / sum;
     }
     return f;
+}
+
+CHROMA2_HOST_DEVICE facet
+facet_make(const scene_view *scene, const trace_ray *ray, const trace_hit *hit)
+{
+    vec3 corner[3];
+    scene_corners(scene, scene->placements + hit->placement, hit->triangle, corner);
+    return facet_of(corner, ray);
 }
 
 /** The point that was hit, on the triangle up to rounding. */
@@ -91,7 +103,7 @@ depart_point(const facet *f, vec3 side)
         const float length2 = vec3_dot(edge, edge);
         const float distance_times_length = f->weight[i] * f->twice_area;
         is_near_edge = is_near_edge ||
-            distance_times_length * distance_times_length < margin * margin * length2;
+                       distance_times_length * distance_times_length < margin * margin * length2;
         longest2 = max_float(longest2, length2);
     }
     if (!is_near_edge) {

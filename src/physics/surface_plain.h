@@ -15,7 +15,7 @@ surface_plain(const step_context *context, const surface_record *surface, const 
     const float diffuse = detect + table_lookup(scene, surface->reflect_diffuse, p->wavelength_nm);
     const float sum = diffuse + table_lookup(scene, surface->reflect_specular, p->wavelength_nm);
     if (fabsf(sum - 1.0f) <= 1e-6f) {
-        u = min_float(u * sum, bits_float(float_bits(sum) - 1u));
+        u *= sum; // rounds to less than sum, since u <= 1 - 2^-24
     }
     if (u < absorb) {
         p->history |= CHROMA2_HISTORY(SURFACE_ABSORB);

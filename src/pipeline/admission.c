@@ -142,7 +142,10 @@ order_issue(orchestrator *self, event_run *run)
         }
     }
     const uint64_t left = block_left(run);
-    const uint32_t n = left < ORDER_PHOTONS ? (uint32_t)left : ORDER_PHOTONS;
+    const uint32_t n_most = run->has_batch || run->ids != NULL
+        ? (uint32_t)ORDER_PHOTONS
+        : self->ops->order_photons(self->backend);
+    const uint32_t n = left < n_most ? (uint32_t)left : n_most;
     const uint32_t index = self->free_orders[--self->n_free_orders];
     photon_order *const order = &self->orders[index];
     memset(order, 0, sizeof *order);

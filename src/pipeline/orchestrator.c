@@ -116,13 +116,11 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     REQUIRE(scene != NULL && scene_view_of(scene) != NULL, CHROMA2_WRONG_STATE,
         "the session's scene is %s. Call chroma2_scene_commit first?",
         scene == NULL ? "NULL" : "not committed");
-    self->ops = backend_for_device(options->devices[0]);
-    if (self->ops == NULL) {
-        status = CHROMA2_NO_DEVICE;
-        goto out;
-    }
-    TRY(self->ops->open(options->devices[0], options->threads, &self->backend));
+    int32_t device = 0;
+    TRY(backend_for_device(options->devices[0], &self->ops, &device));
+    TRY(self->ops->open(device, options->threads, &self->backend));
     self->has_kin = options->secondaries != 0 || scene_makes_secondaries(scene);
+    self->scenes.memory = self->ops->memory(self->backend);
     self->scenes.tree = options->tree == 0 ? self->ops->best_tree(self->backend)
         : options->tree == 1               ? (uint32_t)TREE_BRUTE
                                            : options->tree;
@@ -270,7 +268,7 @@ context_make(orchestrator *self, const chroma2_event *event, event_run_context *
     const chroma2_scene *const scene =
         event->scene != NULL ? event->scene : self->scenes.binding[0].scene;
     TRY(scene_table_use(&self->scenes, scene, &out_context->scene_index));
-    out_context->scene = &self->scenes.views[out_context->scene_index];
+    out_context->scene = scene_view_of(scene);
     out_context->session_seed = self->options.seed;
     out_context->has_kin = self->has_kin;
     out_context->event_id = event->event_id;
@@ -393,7 +391,7 @@ void
 orchestrator_intersect(orchestrator *self, const float *origins, const float *directions, size_t n,
     float *out_distance_mm, int32_t *out_triangle, int32_t *out_instance)
 {
-    self->ops->intersect(self->backend, &self->scenes.views[0], origins, directions, n,
+    self->ops->intersect(self->backend, &self->scenes.binding[0].view, origins, directions, n,
         out_distance_mm, out_triangle, out_instance);
 }
 

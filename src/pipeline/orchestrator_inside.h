@@ -17,7 +17,7 @@
 
 enum {
     DRAIN_ROWS = 1024,    // rows taken at once
-    ORDER_PHOTONS = 4096, // photons of an order at most
+    ORDER_PHOTONS = 4096, // photons of an order whose columns or ids the host packs
     N_ORDERS = 64,
     N_INGEST_STREAMS = 2
 };

@@ -7,8 +7,11 @@
 #include "runtime/signal.h"
 
 static void
-binding_reset(scene_binding *self)
+binding_reset(scene_binding *self, const mem_ops *memory)
 {
+    for (uint32_t i = 0; i < self->n_copies; ++i) {
+        memory->release(memory->context, self->copies[i]);
+    }
     wide_trees_destroy(self->trees);
     if (self->scene != NULL) {
         chroma2_scene_destroy((chroma2_scene *)(uintptr_t)self->scene);
@@ -16,22 +19,67 @@ binding_reset(scene_binding *self)
     memset(self, 0, sizeof *self);
 }
 
+/** Replaces a host array of the view by its copy in the backend's memory. */
 static chroma2_status
-binding_make(
-    scene_binding *self, const chroma2_scene *scene, uint32_t tree, scene_view *out_view)
+array_copy(scene_binding *self, const mem_ops *memory, const void *host, size_t size_bytes,
+    const void **out_copy)
+{
+    chroma2_status status = CHROMA2_OK;
+    void *copy = NULL;
+    CHECK(self->n_copies < MAX_SCENE_ARRAYS);
+    TRY(memory->allocate(memory->context, size_bytes > 0 ? size_bytes : 1, MEM_LINE_BYTES, &copy));
+    self->copies[self->n_copies++] = copy;
+    if (size_bytes > 0) {
+        TRY(memory->copy_to_device(memory->context, copy, host, size_bytes));
+    }
+    self->bytes += size_bytes;
+    *out_copy = copy;
+out:
+    return status;
+}
+
+/** Copies every table and tree of the view to a device. */
+static chroma2_status
+binding_copy(scene_binding *self, const mem_ops *memory)
+{
+    chroma2_status status = CHROMA2_OK;
+    scene_view *const view = &self->view;
+#define X(name, type)                                                                              \
+    TRY(array_copy(self, memory, view->name,                                                       \
+        scene_block_of(self->scene, BLOCK_##name)->n_bytes, (const void **)&view->name));
+    SCENE_BLOCK_LIST(X)
+#undef X
+    if (self->trees != NULL) {
+        const wide_trees *const trees = self->trees;
+        TRY(array_copy(self, memory, trees->nodes, trees->nodes_bytes, &view->nodes));
+        TRY(array_copy(self, memory, trees->top_items, trees->n_top_items * sizeof(top_item),
+            (const void **)&view->top_items));
+        TRY(array_copy(self, memory, trees->mesh_items, trees->n_mesh_items * sizeof(uint32_t),
+            (const void **)&view->mesh_items));
+        wide_trees_destroy(self->trees);
+        self->trees = NULL;
+    }
+out:
+    return status;
+}
+
+static chroma2_status
+binding_make(scene_binding *self, const chroma2_scene *scene, uint32_t tree, const mem_ops *memory)
 {
     chroma2_status status = CHROMA2_OK;
     const uint64_t begin = clock_now_ns();
-    *out_view = *scene_view_of(scene);
-    out_view->tree = tree;
+    self->view = *scene_view_of(scene);
+    self->view.tree = tree;
+    self->scene = chroma2_scene_retain((chroma2_scene *)(uintptr_t)scene);
     if (tree != TREE_BRUTE) {
         TRY(scene_trees_collapse(scene_trees_of(scene), tree, &self->trees));
-        wide_trees_bind(self->trees, out_view);
-        self->bytes = self->trees->nodes_bytes +
-            self->trees->n_top_items * sizeof(top_item) +
+        wide_trees_bind(self->trees, &self->view);
+        self->bytes = self->trees->nodes_bytes + self->trees->n_top_items * sizeof(top_item) +
             self->trees->n_mesh_items * sizeof(uint32_t);
     }
-    self->scene = chroma2_scene_retain((chroma2_scene *)(uintptr_t)scene);
+    if (!memory->is_host_addressable) {
+        TRY(binding_copy(self, memory));
+    }
     self->build_s = (double)(clock_now_ns() - begin) * 1e-9;
 out:
     return status;
@@ -57,8 +105,15 @@ scene_table_use(scene_table *self, const chroma2_scene *scene, uint32_t *out_ind
     REQUIRE(place < MAX_SCENES, CHROMA2_UNSUPPORTED,
         "events of this session use %d scenes at once (no more fit). Wait for some?",
         (int)MAX_SCENES);
-    binding_reset(&self->binding[place]);
-    TRY(binding_make(&self->binding[place], scene, self->tree, &self->views[place]));
+    scene_binding *const binding = &self->binding[place];
+    binding_reset(binding, self->memory);
+    status = binding_make(binding, scene, self->tree, self->memory);
+    if (status != CHROMA2_OK) {
+        binding_reset(binding, self->memory);
+        goto out;
+    }
+    TRY(self->memory->copy_to_device(
+        self->memory->context, &self->views[place], &binding->view, sizeof binding->view));
     self->binding[place].n_users = 1;
     *out_index = place;
 out:
@@ -90,6 +145,6 @@ void
 scene_table_reset(scene_table *self)
 {
     for (uint32_t i = 0; i < MAX_SCENES; ++i) {
-        binding_reset(&self->binding[i]);
+        binding_reset(&self->binding[i], self->memory);
     }
 }

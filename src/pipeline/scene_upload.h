@@ -6,12 +6,16 @@
 #include "chroma2/scene.h"
 #include "geometry/scene_trees.h"
 #include "geometry/scene_view.h"
+#include "runtime/mem_ops.h"
 
-enum { MAX_SCENES = 256 };
+enum { MAX_SCENES = 256, MAX_SCENE_ARRAYS = 16 };
 
 typedef struct scene_binding {
     const chroma2_scene *scene; // retained
-    wide_trees *trees;          // NULL with TREE_BRUTE
+    wide_trees *trees;          // NULL with TREE_BRUTE, or once they are copied to a device
+    scene_view view;            // with the backend's pointers
+    void *copies[MAX_SCENE_ARRAYS]; // what the backend's memory holds of it
+    uint32_t n_copies;
     uint32_t n_users;           // events that use it
     uint64_t bytes;
     double build_s;
@@ -19,7 +23,8 @@ typedef struct scene_binding {
 
 /** Views and what stands behind them. The caller serialises all calls. */
 typedef struct scene_table {
-    scene_view *views; // [MAX_SCENES], read by workers
+    scene_view *views;     // [MAX_SCENES] in the backend's memory, read by workers
+    const mem_ops *memory; // the backend's
     scene_binding binding[MAX_SCENES];
     uint32_t tree; // enum tree_kind
 } scene_table;

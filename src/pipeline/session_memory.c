@@ -168,6 +168,9 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
     TRY(staging_arena_create(self->ops->staging(self->backend), "staging",
         sizeof(float) * STAGED_MAX_FLOATS * ORDER_PHOTONS, plan.n_staging, &self->staging));
     view->n_slots = plan.n_slots;
+    view->n_rows = plan.n_rows;
+    view->n_events = self->options.events_in_flight;
+    view->n_orders = N_ORDERS;
 out:
     return status;
 }

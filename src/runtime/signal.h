@@ -13,17 +13,17 @@ typedef struct wake_signal {
     uint32_t sleepers; // atomic
 } wake_signal;
 
-CHROMA2_MUST_CHECK chroma2_status wake_signal_init(wake_signal *self);
-void wake_signal_reset(wake_signal *self); // no sleepers may be left
+CHROMA2_C_LINKAGE CHROMA2_MUST_CHECK chroma2_status wake_signal_init(wake_signal *self);
+CHROMA2_C_LINKAGE void wake_signal_reset(wake_signal *self); // no sleepers may be left
 
 /** Wakes every sleeper. Any thread; two atomic instructions if nobody sleeps. */
-void wake_signal_raise(wake_signal *self);
+CHROMA2_C_LINKAGE void wake_signal_raise(wake_signal *self);
 
 /** The count to hand to wake_signal_wait: read it, look for work, then wait. */
-uint64_t wake_signal_count(const wake_signal *self);
+CHROMA2_C_LINKAGE uint64_t wake_signal_count(const wake_signal *self);
 
 /** Sleeps until the count differs from `seen` or the time is up. */
-void wake_signal_wait(wake_signal *self, uint64_t seen, uint64_t timeout_ns);
+CHROMA2_C_LINKAGE void wake_signal_wait(wake_signal *self, uint64_t seen, uint64_t timeout_ns);
 
 /** Monotonic time. */
-uint64_t clock_now_ns(void);
+CHROMA2_C_LINKAGE uint64_t clock_now_ns(void);

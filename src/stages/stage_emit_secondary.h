@@ -35,6 +35,7 @@ emit_children(const stage_view *view, uint64_t now_ns, photon *parent)
             ledger_add(event, LEDGER_lineage_full, n - born);
             metric_add(&view->metrics, METRIC_photons_spawned, n - born);
             metric_add(&view->metrics, METRIC_lineage_full, n - born);
+            metric_add(&view->metrics, METRIC_photons_ended, n - born);
             return true;
         }
         const uint32_t slot = spawn_slot_take(view, level);

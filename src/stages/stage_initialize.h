@@ -93,5 +93,6 @@ stage_initialize(const stage_view *view, stage_scratch *scratch)
     queue_push(&view->active, scratch->survivors, n_alive);
     queue_push(&view->finished, scratch->released, n_ended);
     scratch->counts[METRIC_photons_started] += n;
+    scratch->counts[METRIC_photons_ended] += n_ended;
     return n + (is_done ? 1u : 0u);
 }

@@ -178,7 +178,7 @@ propagate_photon(
     return PROPAGATE_GOES_ON;
 }
 
-/** Steps up to a chunk of active photons; returns how many. */
+/** Steps up to a chunk of active photons; returns how many, 0 if none found room for its row. */
 CHROMA2_HOST_DEVICE uint32_t
 stage_propagate(const stage_view *view, stage_scratch *scratch)
 {
@@ -186,6 +186,7 @@ stage_propagate(const stage_view *view, stage_scratch *scratch)
     uint32_t n_alive = 0;
     uint32_t n_released = 0;
     uint32_t n_requeues = 0;
+    uint32_t n_no_room = 0;
     propagate_tally tally = propagate_tally_zero();
     for (uint32_t i = 0; i < n; ++i) {
         const uint32_t slot = scratch->slots[i];
@@ -197,6 +198,7 @@ stage_propagate(const stage_view *view, stage_scratch *scratch)
             continue;
         }
         photon_store(&view->photons, slot, &p);
+        n_no_room += end == PROPAGATE_NO_ROOM;
         if (end == PROPAGATE_GOES_ON || end == PROPAGATE_NO_ROOM) {
             scratch->survivors[n_alive++] = slot;
         } else {
@@ -209,5 +211,5 @@ stage_propagate(const stage_view *view, stage_scratch *scratch)
     PROPAGATE_TALLY_LIST(X)
 #undef X
     scratch->counts[METRIC_requeues] += n_requeues;
-    return n;
+    return n_no_room == n && tally.steps == 0 ? 0 : n;
 }

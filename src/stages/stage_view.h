@@ -93,7 +93,8 @@ typedef struct stage_view {
     uint64_t *spawn_since; // atomic: when the oldest entry of `spawn` came, 0 if it is empty [ns]
     metrics_view metrics;
     physics_options physics;
-    uint32_t n_slots, chunk_size, microsteps, cull;
+    uint32_t n_slots, n_rows, n_events, n_orders;
+    uint32_t chunk_size, microsteps, cull;
     uint32_t compact_below; // active photons below which `spawn` moves up
     uint64_t compact_age_ns;
 } stage_view;

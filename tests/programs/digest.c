@@ -3,13 +3,15 @@
  *  builds, machines or settings that print different lines do not make the same bits.
  *
  *      digest SCENE N_PHOTONS [option=value ...]
- *      options: threads chunk capacity microsteps tree no_cull physics(0 chroma, 1 precise)
+ *      SCENE: a name of TEST_SCENE_LIST, or file:PATH (written by validation/dump_scene.py)
+ *      options: device(0.. a GPU) keep(bits) repeat(events timed one after the other) threads chunk capacity microsteps tree no_cull physics(0 chroma, 1 precise)
  *               max_steps memory_mib block_log2 batch(1: as arrays) tracks(every n-th photon) */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/sha256.h"
+#include "support/scene_file.h"
 #include "support/scenes.h"
 
 #define MUST(call)                                                                                 \
@@ -23,7 +25,8 @@
 typedef struct settings {
     chroma2_session_options session;
     chroma2_event event;
-    uint64_t track_every;
+    uint64_t track_every, repeat;
+    int32_t device;
 } settings;
 
 static void
@@ -41,7 +44,7 @@ setting_apply(settings *s, const char *word)
     } words[] = {{"threads", &s->session.threads}, {"chunk", &s->session.chunk_size},
         {"microsteps", &s->session.microsteps}, {"tree", &s->session.tree},
         {"no_cull", &s->session.no_cull}, {"max_steps", &s->event.max_steps},
-        {"block_log2", &s->event.block_log2}};
+        {"block_log2", &s->event.block_log2}, {"blocks", &s->session.open_blocks}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; ++i) {
         if (strcmp(name, words[i].name) == 0) {
             *words[i].target = (uint32_t)value;
@@ -54,6 +57,12 @@ setting_apply(settings *s, const char *word)
         s->session.memory_bytes = value << 20;
     } else if (strcmp(name, "physics") == 0) {
         s->session.physics = value == 1 ? "precise" : "chroma";
+    } else if (strcmp(name, "device") == 0) {
+        s->device = (int32_t)value;
+    } else if (strcmp(name, "keep") == 0) {
+        s->event.keep = (uint32_t)value;
+    } else if (strcmp(name, "repeat") == 0) {
+        s->repeat = value;
     } else if (strcmp(name, "tracks") == 0) {
         s->track_every = value;
     } else {
@@ -98,6 +107,15 @@ print_tables(const chroma2_result *result)
     printf("\n");
 }
 
+static void
+print_speed(const chroma2_result *result)
+{
+    const chroma2_ledger ledger = chroma2_result_ledger(result);
+    const double wall_s = chroma2_result_about(result).wall_s;
+    fprintf(stderr, "%.4f s, %.4g photons/s, %.4g steps/s\n", wall_s, (double)ledger.in / wall_s,
+        (double)ledger.steps / wall_s);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -113,10 +131,19 @@ main(int argc, char **argv)
     s.event.event_id = 7;
     s.event.keep = CHROMA2_KEEP_HITS | CHROMA2_KEEP_PHOTONS_END;
     s.track_every = 0;
+    s.repeat = 1;
+    s.device = CHROMA2_DEVICE_CPU;
+    s.session.n_devices = 1;
+    s.session.devices = &s.device;
     for (int i = 3; i < argc; ++i) {
         setting_apply(&s, argv[i]);
     }
-    chroma2_scene *const scene = test_scene(argv[1]);
+    chroma2_scene *scene = NULL;
+    if (strncmp(argv[1], "file:", 5) == 0) {
+        MUST(scene_file_load(argv[1] + 5, &scene));
+    } else {
+        scene = test_scene(argv[1]);
+    }
     const chroma2_source source = test_scene_source(argv[1], n);
     uint64_t *const tracked = calloc(n + 1, sizeof *tracked);
     s.event.sources = &source;
@@ -132,13 +159,20 @@ main(int argc, char **argv)
     chroma2_future *future = NULL;
     chroma2_result *result = NULL;
     MUST(chroma2_session_open(&s.session, scene, &session));
+    for (uint64_t i = 1; i < s.repeat; ++i) { // warm-up and timing; the last one is printed
+        MUST(chroma2_session_submit(session, &s.event, &future));
+        MUST(chroma2_future_take(future, &result));
+        print_speed(result);
+        chroma2_result_destroy(result);
+        chroma2_future_destroy(future);
+    }
     MUST(chroma2_session_submit(session, &s.event, &future));
     MUST(chroma2_future_take(future, &result));
     uint8_t hash[32];
     MUST(chroma2_scene_hash(scene, hash));
     printf("scene %02x%02x%02x%02x\n", hash[0], hash[1], hash[2], hash[3]);
     print_tables(result);
-    fprintf(stderr, "%.3f s\n", chroma2_result_about(result).wall_s);
+    print_speed(result);
     chroma2_result_destroy(result);
     chroma2_future_destroy(future);
     chroma2_session_destroy(session);

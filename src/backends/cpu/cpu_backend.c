@@ -121,6 +121,14 @@ cpu_default_slots(const backend_context *self)
     return 16384u * (self->n_threads < 8 ? 8u : self->n_threads);
 }
 
+/** Small enough for a short event to pass between the orders of a long one. */
+static uint32_t
+cpu_order_photons(const backend_context *self)
+{
+    (void)self;
+    return 4096;
+}
+
 static const metric_id stage_time_metric[N_STAGES] = {
 #define X(name, what) METRIC_##name##_ns,
     STAGE_LIST(X)
@@ -240,6 +248,7 @@ static const backend_ops cpu_ops = {
     .n_threads = cpu_n_threads,
     .best_tree = cpu_best_tree,
     .default_slots = cpu_default_slots,
+    .order_photons = cpu_order_photons,
     .start = cpu_start,
     .stop = cpu_stop,
     .event_open = cpu_event_open,

@@ -41,30 +41,20 @@ cross(point a, point b)
     return p;
 }
 
-/** A ray from 100 mm above a point of the triangle through it. */
+/** A ray from `from` away of a point of the triangle through it. */
 static facet
 facet_at(const vec3 corner[3], const float weight[3], vec3 from)
 {
-    facet f;
-    trace_setup setup;
-    triangle_hit met;
+    trace_ray ray;
     vec3 target = vec3_scale(corner[0], weight[0]);
     target = vec3_add_scaled(target, weight[1], corner[1]);
     target = vec3_add_scaled(target, weight[2], corner[2]);
-    memcpy(f.corner, corner, 3 * sizeof *corner);
-    const vec3 normal =
-        cross_exact(vec3_sub(corner[1], corner[0]), vec3_sub(corner[2], corner[1]));
-    f.twice_area = vec3_length(normal);
-    f.normal = vec3_scale(normal, 1.0f / f.twice_area);
-    f.lift_mm = 0x1p-21f * max_float(vec3_max_abs(corner[0]),
-                               max_float(vec3_max_abs(corner[1]), vec3_max_abs(corner[2])));
-    setup = trace_setup_make(vec3_add(target, from), vec3_normalize(vec3_negate(from)));
-    if (!triangle_intersect(&setup, corner, &met)) {
-        memcpy(met.weight, weight, sizeof met.weight);
-    }
-    const float sum = met.weight[0] + met.weight[1] + met.weight[2];
-    for (int i = 0; i < 3; i++) {
-        f.weight[i] = met.weight[i] / sum;
+    memset(&ray, 0, sizeof ray);
+    ray.origin = vec3_add(target, from);
+    ray.direction = vec3_normalize(vec3_negate(from));
+    facet f = facet_of(corner, &ray);
+    if (f.weight[0] == f.weight[1] && f.weight[0] == f.weight[2]) { // rounding made it miss
+        memcpy(f.weight, weight, sizeof f.weight);
     }
     return f;
 }
@@ -75,7 +65,8 @@ check_departure(const facet *f, int is_outside)
     const vec3 side = is_outside ? f->normal : vec3_negate(f->normal);
     const point at = point_of(depart_point(f, side));
     const point hit = point_of(facet_point(f));
-    const double h = (double)f->lift_mm;
+    const double h = 0x1p-21 * fmax((double)vec3_max_abs(f->corner[0]),
+        fmax((double)vec3_max_abs(f->corner[1]), (double)vec3_max_abs(f->corner[2])));
     const point c[3] = {
         point_of(f->corner[0]), point_of(f->corner[1]), point_of(f->corner[2])};
     const point n = cross(minus(c[1], c[0]), minus(c[2], c[1]));

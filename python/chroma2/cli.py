@@ -1,0 +1,480 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command ``chroma2``: demo, run, info, replay, doctor.
+
+Exit status: 0 all went well, 1 something was not done (events failed, something is missing), 2 the
+arguments or the input cannot be used, 143 stopped by SIGTERM after writing what there was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import chroma2
+from chroma2 import history
+from chroma2.errors import Error, InvalidFile, MissingDependency
+
+if TYPE_CHECKING:
+    from chroma2.future import Future
+    from chroma2.photons import Photons
+    from chroma2.result import Result, Tracks
+    from chroma2.session import Session
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    options = _parser().parse_args(arguments)
+    handler: Callable[[argparse.Namespace], int] = options.handler
+    try:
+        return handler(options)
+    except Error as error:
+        print(f"chroma2: {type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        print("chroma2: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="chroma2", description="Optical photons through particle detectors."
+    )
+    parser.add_argument("--version", action="version", version=f"chroma2 {chroma2.__version__}")
+    commands = parser.add_subparsers(metavar="command", required=True)
+
+    demo = commands.add_parser("demo", help="simulate one event in the demo detector")
+    demo.add_argument(
+        "--photons",
+        type=_count,
+        default=1_000_000,
+        help="isotropic photons beside the muon's light (default 1e6)",
+    )
+    demo.add_argument(
+        "--output",
+        type=pathlib.Path,
+        default=pathlib.Path("demo-output"),
+        help="folder for hits.h5 and event.png (default demo-output)",
+    )
+    _session_options(demo)
+    demo.set_defaults(handler=_demo)
+
+    run = commands.add_parser("run", help="run the events of a configuration file")
+    run.add_argument("config", type=pathlib.Path, help="a TOML file; see chroma2.config")
+    run.add_argument("--output", type=pathlib.Path, help="results file, instead of the config's")
+    run.add_argument("--overwrite", action="store_true", help="replace an older results file")
+    run.add_argument(
+        "--log-telemetry", action="store_true", help="a line of numbers to stderr every ten seconds"
+    )
+    _session_options(run)
+    run.set_defaults(handler=_run)
+
+    info = commands.add_parser("info", help="what this installation, or a results file, is")
+    info.add_argument("file", type=pathlib.Path, nargs="?", help="a results file")
+    info.set_defaults(handler=_info)
+
+    replay = commands.add_parser("replay", help="every step of photons of a results file")
+    replay.add_argument("file", type=pathlib.Path)
+    replay.add_argument("--event", type=int, required=True, help="event id")
+    replay.add_argument("--photon", type=int, required=True, nargs="+", help="photon ids")
+    replay.add_argument("--device", type=_device, default=None)
+    replay.add_argument("--threads", type=int, default=None)
+    replay.set_defaults(handler=_replay)
+
+    doctor = commands.add_parser("doctor", help="what is there, what is missing, what to do")
+    doctor.set_defaults(handler=_doctor)
+    return parser
+
+
+def _session_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device",
+        type=_device,
+        default=None,
+        help='"cpu" or the number of a GPU (default: a GPU if there is one)',
+    )
+    parser.add_argument("--threads", type=int, default=None, help="worker threads (default: all)")
+    parser.add_argument("--seed", type=int, default=None)
+
+
+def _count(text: str) -> int:
+    value = float(text)
+    if value != int(value) or value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number > 0")
+    return int(value)
+
+
+def _device(text: str) -> Any:
+    return text if text == "cpu" else int(text)
+
+
+def _say(name: str, value: object) -> None:
+    print(f"{name:<22}{value}")
+
+
+def _describe(session: Session) -> None:
+    i = session.info
+    _say("backend", f"{i['backend']} ({i['device']})")
+    _say("physics preset", i["physics"])
+    switches = dict(s.partition("=")[::2] for s in str(i["switches"]).split())
+    _say("timing switch", switches.get("timing", "?"))
+    scene = session.scene
+    _say(
+        "detector",
+        f"{scene.num_channels:,} channels, {scene.info['n_primitives']:,} triangles "
+        f"({scene.info['n_triangles']:,} stored)",
+    )
+    seconds = float(scene.info["commit_s"]) + float(i["tree_build_s"])
+    _say("build time", f"{seconds:.2f} s")
+    _say("scene hash", scene.hash[:16])
+
+
+# ------------------------------------------------------------------ demo
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from chroma2 import demo
+    from chroma2.io.hdf5 import Writer
+    from chroma2.progress import watch
+
+    scene = demo.detector().build()
+    seed = 1 if options.seed is None else options.seed
+    options.output.mkdir(parents=True, exist_ok=True)
+    path = options.output / "hits.h5"
+    with chroma2.Session(options.device, scene, seed, threads=options.threads) as session:
+        _describe(session)
+        with Writer(path, session, overwrite=True) as writer:
+            event = demo.event(options.photons)
+            future = session.submit_event(event)
+            watch(future)
+            result = future.result()
+            writer.write(event, result)
+        session_info = session.info
+    _report(result)
+    print(f"\nwrote {path}")
+    picture = options.output / "event.png"
+    summary = {
+        **result.summary(),
+        "backend": f"{session_info['backend']} ({session_info['device']})",
+        "physics": str(session_info["physics"]),
+        "scene": scene.hash[:12],
+    }
+    try:
+        from chroma2 import plot
+
+        plot.event_figure(
+            result.hits,
+            scene.channels.position,
+            summary,
+            "300 MeV muon and a flash in a water tank",
+        ).savefig(picture)
+    except MissingDependency as error:
+        print(f"no picture: {error}", file=sys.stderr)
+        return 1
+    print(f"wrote {picture}")
+    return 0
+
+
+def _report(result: Result) -> None:
+    summary = result.summary()
+    _say("photons/s", summary["photons per second"])
+    _say("steps/photon", summary["steps per photon"])
+    _say("hits", summary["hits"])
+    _say("channels hit", summary["channels hit"])
+    print(f"\n{result.ledger.table()}")
+
+
+# ------------------------------------------------------------------ run
+
+
+class _Stopped(Exception):
+    """SIGTERM came."""
+
+
+def _stop(number: int, frame: object) -> None:
+    raise _Stopped
+
+
+def _run(options: argparse.Namespace) -> int:
+    import dataclasses
+
+    from chroma2 import config as config_module
+    from chroma2.io.hdf5 import Writer
+    from chroma2.progress import Progress
+
+    config = config_module.load(options.config)
+    folder = options.config.resolve().parent
+    events = config.descriptors()
+    detector = config_module.load_detector(config.detector.python, folder, os.getcwd())
+    session_options = dataclasses.asdict(config.session)
+    for name, value in (
+        ("device_id", options.device),
+        ("threads", options.threads),
+        ("seed", options.seed),
+    ):
+        if value is not None:
+            session_options[name] = value
+    out = config.output
+    path = options.output or folder / out.path
+    failed = 0
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        with chroma2.Session(detector=detector, **session_options) as session:
+            _describe(session)
+            if options.log_telemetry:
+                session.subscribe(_telemetry_line, 10.0)
+            with (
+                Writer(
+                    path,
+                    session,
+                    keep_start=out.keep_start,  # type: ignore[arg-type]
+                    overwrite=options.overwrite or out.overwrite,
+                    compression=out.compression,
+                    flush_rows=out.flush_rows,
+                    attributes={"detector_folder": str(folder)},
+                ) as writer,
+                Progress(len(events), "events") as bar,
+            ):
+                start = time.monotonic()
+                photons = hits = 0
+                for i, (event, future) in enumerate(_in_flight(session, events)):
+                    try:
+                        result = future.result()
+                    except Error as error:
+                        failed += 1
+                        print(
+                            f"event {event.event_id}: {type(error).__name__}: {error}",
+                            file=sys.stderr,
+                        )
+                        continue
+                    writer.write(event, result)
+                    photons += result.ledger.n_photons
+                    hits += result.ledger.hits
+                    bar.update(i + 1)
+        seconds = time.monotonic() - start
+    except _Stopped:
+        print(f"chroma2: stopped; {path} holds the events that had ended", file=sys.stderr)
+        return 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    _say("events", f"{len(events) - failed:,} of {len(events):,}")
+    _say("photons", f"{photons:,}")
+    _say("photons/s", f"{photons / max(1e-9, seconds):,.0f}")
+    _say("hits", f"{hits:,}")
+    print(f"wrote {path}")
+    return 1 if failed else 0
+
+
+def _in_flight(session: Session, events: Any, ahead: int = 16) -> Any:
+    """(event, future) in order, some submitted ahead of the one asked for."""
+    waiting: list[tuple[Any, Future]] = []
+    for event in events:
+        waiting.append((event, session.submit_event(event)))
+        if len(waiting) >= ahead:
+            yield waiting.pop(0)
+    yield from waiting
+
+
+def _telemetry_line(numbers: dict[str, int]) -> None:
+    line = " ".join(f"{name}={value}" for name, value in numbers.items() if value)
+    print(f"telemetry {time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
+
+
+# ------------------------------------------------------------------ info, replay
+
+
+def _info(options: argparse.Namespace) -> int:
+    if options.file is None:
+        from chroma2 import _capi
+
+        _say("chroma2", chroma2.__version__)
+        _say("C library", _capi.version())
+        _say("Python", platform.python_version())
+        _say("NumPy", np.__version__)
+        _say("machine", f"{platform.machine()}, {os.cpu_count()} cores")
+        _say("installed in", pathlib.Path(chroma2.__file__).parent)
+        return 0
+    from chroma2.io.hdf5 import open_results
+
+    with open_results(options.file) as file:
+        for name, value in file.attributes.items():
+            _say(name, value)
+        for table in ("events", "hits", "photons_end", "photon_tracks", "start"):
+            n = file.n_rows(table)
+            if n:
+                _say(f"/{table}", f"{n:,} rows")
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from chroma2 import config
+    from chroma2.io.hdf5 import open_results
+
+    with open_results(options.file) as file:
+        a = file.attributes
+        if not a.get("detector"):
+            raise InvalidFile(
+                f"{options.file} does not say which function made its detector (set "
+                'detector.source = "module:function" before the session)'
+            )
+        folders = [f for f in (a.get("detector_folder"), os.getcwd()) if f]
+        scene = config.load_detector(str(a["detector"]), *folders).build()
+        if scene.hash != a["scene_hash"]:
+            raise InvalidFile(
+                f"{a['detector']} makes scene {scene.hash[:16]} now, and the file was made with "
+                f"{str(a['scene_hash'])[:16]} (the detector has changed since)"
+            )
+        row = file.event(options.event)
+        with chroma2.Session(
+            options.device,
+            scene,
+            int(a["seed"]),
+            physics=str(a["physics"]),
+            switches=str(a["switches"]),
+            threads=options.threads,
+        ) as session:
+            arithmetic = session.info["arithmetic"]
+            if arithmetic != a["arithmetic"]:
+                raise InvalidFile(
+                    f"the file was made with arithmetic {a['arithmetic']!r}, and this chroma2 has "
+                    f"{arithmetic!r} (histories differ)"
+                )
+            for photon in options.photon:
+                start = None if row.sources else file.start(row.event_id, photon)
+                result = _replay_one(session, row, photon, start)
+                print(f"event {row.event_id}, photon {photon}")
+                for (_, lineage), track in result.photon_tracks.by_photon().items():
+                    _print_track(track, lineage, [m.name for m in scene.materials])
+    return 0
+
+
+def _replay_one(session: Session, row: Any, photon: int, start: Photons | None) -> Result:
+    from chroma2 import _capi
+
+    spec = _capi.EventSpec(
+        event_id=row.event_id,
+        scene=None,
+        seed=row.seed,
+        max_steps=row.max_steps,
+        t0_ns=row.t0,
+        keep=0,
+        ordered=True,
+        first_photon=0,
+        n_photons=_capi.ALL_PHOTONS,
+        user_tag=row.user_tag,
+        block_log2=20,
+        sources=None,
+    )
+    if start is None:
+        spec.sources = [s._c_fields(session.scene) for s in row.sources]
+    else:
+        # One photon stands for all up to its id: a stride of 0 repeats it without memory.
+        spec.n_batch = photon + 1
+        spec.columns = {
+            name: _capi.ColumnSpec(column.data, repeat=True)
+            for name, column in start._batch().items()
+        }
+    ids = np.array([photon], dtype=np.uint64)
+    from chroma2.result import Result
+
+    return Result(session._handle.replay(spec, ids), session.scene)
+
+
+def _print_track(track: Tracks, lineage: int, materials: list[str]) -> None:
+    if lineage:
+        path = ".".join(
+            str(lineage >> shift & 63) for shift in (18, 12, 6, 0) if lineage >> shift & 63
+        )
+        print(f"  child {path}")
+    print(f"  {'step':>5} {'x':>11} {'y':>11} {'z':>11} {'t':>10} {'nm':>7}  {'what':<17} in")
+    for i in range(len(track)):
+        x, y, z = track.pos[i]
+        medium = int(track.medium[i])
+        name = materials[medium] if 0 <= medium < len(materials) else "?"
+        print(
+            f"  {track.n_steps[i]:>5} {x:>11.3f} {y:>11.3f} {z:>11.3f} {track.t[i]:>10.4f} "
+            f"{track.wavelengths[i]:>7.2f}  {history.process_name(int(track.process[i])):<17} "
+            f"{name}"
+        )
+    print(f"  {history.flag_names(int(track.flags[-1]))}")
+
+
+# ------------------------------------------------------------------ doctor
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """Every line: ok, missing (and what to do), or a failure that makes the exit status 1."""
+    healthy = True
+
+    def line(state: str, name: str, detail: str) -> None:
+        print(f"{state:<8} {name:<22} {detail}")
+
+    line("ok", "Python", platform.python_version())
+    try:
+        from chroma2 import _capi
+
+        line("ok", "C library", f"{_capi.version()}")
+    except ImportError as error:
+        line("FAILED", "C library", str(error))
+        return 1
+    try:
+        result = _small_run()
+        ok = result.ledger.is_balanced and len(result.hits) > 0
+        healthy &= ok
+        line(
+            "ok" if ok else "FAILED",
+            "a small simulation",
+            f"{len(result.hits):,} hits of {result.n_photons:,} photons",
+        )
+    except Error as error:
+        healthy = False
+        line("FAILED", "a small simulation", f"{type(error).__name__}: {error}")
+    nvidia = shutil.which("nvidia-smi") or pathlib.Path("/dev/nvidia0").exists()
+    line(
+        "ok" if not nvidia else "note",
+        "GPU",
+        "found; this version computes on the CPU" if nvidia else "none; the CPU does the work",
+    )
+    for package, extra, purpose in (
+        ("matplotlib", "plot", "pictures of events"),
+        ("trimesh", "geometry", "mesh files"),
+        ("tqdm", "all", "progress bars"),
+        ("pandas", "all", "to_pandas"),
+        ("uproot", "root", "ROOT files"),
+        ("awkward", "root", "to_awkward"),
+        ("pyarrow", "parquet", "Parquet files"),
+    ):
+        there = importlib.util.find_spec(package) is not None
+        line(
+            "ok" if there else "missing",
+            package,
+            purpose if there else f"{purpose}: pip install 'chroma2[{extra}]'",
+        )
+    return 0 if healthy else 1
+
+
+def _small_run() -> Result:
+    from chroma2 import make, optics, sources
+    from chroma2.detector import Detector, Solid, Surface
+
+    wall = Surface("wall")
+    wall.set("detect", 0.5)
+    wall.set("absorb", 0.5)
+    detector = Detector()
+    detector.add_pmt(Solid(make.cube(1000.0), optics.water(), optics.vacuum(), wall))
+    with chroma2.Session("cpu", detector, 1) as session:
+        return session.submit_event(
+            chroma2.EventDescriptor(sources=[sources.isotropic(1000)])
+        ).result()

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The state of the CUDA backend: what host and device tell each other between two epochs. */
+#pragma once
+#include <cuda_runtime.h>
+#include <pthread.h>
+
+#include "backends/backend.h"
+#include "runtime/signal.h"
+
+/** Leaves through `out` with DEVICE_LOST or OUT_OF_MEMORY if a CUDA call fails. */
+#define CUDA_TRY(call)                                                                             \
+    do {                                                                                           \
+        const cudaError_t cuda_error_ = (call);                                                    \
+        if (cuda_error_ != cudaSuccess) {                                                          \
+            status = cuda_status(cuda_error_, #call);                                              \
+            goto out;                                                                              \
+        }                                                                                          \
+    } while (0)
+
+/** Sets the detail and returns the status for a CUDA error. */
+chroma2_status cuda_status(cudaError_t error, const char *call);
+
+enum {
+    CUDA_MAX_COMMANDS = 8192, // of an epoch
+    CUDA_MAX_ORDERS = 64,
+    CUDA_MAX_DONE = 8192,
+    CUDA_ORDER_IDS = 4096,
+    CUDA_N_MIRRORS = 2
+};
+
+/** What the host tells the device at the start of an epoch. */
+enum cuda_command_kind {
+    COMMAND_EVENT_OPEN,
+    COMMAND_EVENT_CANCEL,
+    COMMAND_BLOCK_OPEN,
+    COMMAND_BLOCK_EXPECT,
+    COMMAND_BLOCK_SEAL,
+    COMMAND_ORDER
+};
+
+typedef struct cuda_command {
+    uint32_t kind, slot, block, order;
+    uint64_t n;
+} cuda_command;
+
+/** Written by the host before an epoch, in mapped memory. */
+typedef struct cuda_control {
+    uint32_t n_commands;
+    uint32_t mirror_rows; // room in the mirror, 0: none is free
+    row *mirror;          // device address of the mirror
+    uint64_t epoch_ns;    // propagate ends about then
+    uint32_t leave_dry;   // 1: more photons wait for slots, so leave when `active` is empty
+    uint32_t n_event_slots; // slots [0, n) may be in use
+} cuda_control;
+
+/** Written by the device at the end of an epoch, in mapped memory. */
+typedef struct cuda_status_page {
+    uint32_t n_orders_done, n_blocks_done;
+    uint32_t n_rows;     // put into the mirror
+    uint32_t n_rows_left; // still on the device
+    uint32_t active, spawning, spawn, finished, free_slots, orders_waiting;
+    uint32_t orders_done[CUDA_MAX_ORDERS];
+    uint32_t blocks_done[CUDA_MAX_DONE];
+} cuda_status_page;
+
+/** What the small kernels plan for the wide ones, in device memory. */
+typedef struct cuda_plan {
+    uint32_t n_orders, n_photons; // photons that initialize makes
+    uint64_t first_free;          // position of their slots in the ring `free`
+    uint32_t order[CUDA_MAX_ORDERS], first_of_order[CUDA_MAX_ORDERS + 1];
+    uint32_t n_rows;
+    uint64_t first_ready, first_row_free;
+    uint32_t n_emit, n_compact;
+} cuda_plan;
+
+/** Everything that kernels are given. */
+typedef struct cuda_view {
+    stage_view stage;
+    const cuda_control *control;
+    cuda_status_page *status;
+    cuda_plan *plan;
+    const cuda_command *commands;   // device copy
+    const event_slot *event_images; // mapped, by slot
+    const photon_order *order_images;
+    uint64_t *ledgers; // mapped, [n_events, N_LEDGER]
+} cuda_view;
+
+/** A piece of a fixed region of device memory lent to an event. */
+typedef struct cuda_range {
+    size_t offset, size_bytes;
+} cuda_range;
+
+typedef struct cuda_heap {
+    unsigned char *base;
+    size_t size_bytes;
+    cuda_range *taken; // [n_taken] ascending
+    size_t n_taken, capacity;
+} cuda_heap;
+
+struct backend_context {
+    int device;
+    char device_name[80];
+    uint32_t n_multiprocessors;
+    cudaStream_t epoch_stream, copy_stream;
+    mem_ops device_memory, pinned_memory;
+    pthread_t driver;
+    bool has_driver;
+    uint32_t is_stopping; // atomic
+    wake_signal work;
+    backend_hooks hooks;
+    cuda_view view;
+    cudaGraph_t graph;
+    cudaGraphExec_t graph_exec;
+    cudaEvent_t epoch_done;
+
+    pthread_mutex_t mutex; // guards the link below
+    cuda_command *commands;
+    uint32_t n_commands, commands_capacity;
+    cuda_heap heap;
+    cuda_range *event_ranges; // [n_events]
+
+    cuda_command *sent_commands; // pinned, [CUDA_MAX_COMMANDS]
+    cuda_control *control;       // mapped
+    cuda_status_page *status;    // mapped
+    event_slot *event_images;    // mapped
+    photon_order *order_images;  // mapped
+    uint64_t *order_ids;         // mapped, [CUDA_MAX_ORDERS, CUDA_ORDER_IDS]
+    uint64_t *ledgers;           // mapped
+    uint32_t n_event_slots;      // largest slot in use + 1
+
+    row *mirror[CUDA_N_MIRRORS]; // pinned, [n_rows]
+    uint32_t mirror_n[CUDA_N_MIRRORS], mirror_taken[CUDA_N_MIRRORS];
+    uint32_t mirror_first; // oldest mirror with rows
+    uint32_t n_mirrors_full;
+    uint32_t *orders_done, *blocks_done; // fifos of what rows_take has caught up with
+    uint32_t n_orders_done, n_blocks_done, n_blocks_held, done_capacity;
+    chroma2_status fault;
+};
+
+/* Kernels of an epoch, in the order of the graph. */
+chroma2_status cuda_epoch_capture(backend_context *self);
+chroma2_status cuda_intersect_run(backend_context *self, const scene_view *scene,
+    const float *origins, const float *directions, size_t n, float *out_distance_mm,
+    int32_t *out_triangle, int32_t *out_instance);
+
+/** Launches propagate for this session into a stream under capture. */
+chroma2_status cuda_propagate_enqueue(backend_context *self, cudaStream_t stream);
+
+/* The link. */
+chroma2_status cuda_event_open(
+    backend_context *self, uint32_t slot, const event_slot *event, const event_tables *tables);
+void cuda_block_open(backend_context *self, uint32_t slot, uint32_t block);
+void cuda_block_expect(
+    backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons);
+void cuda_block_seal(backend_context *self, uint32_t slot, uint32_t block);
+void cuda_order_publish(backend_context *self, uint32_t index, const photon_order *order);
+uint32_t cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max);
+void cuda_event_cancel(backend_context *self, uint32_t slot);
+uint32_t cuda_rows_take(backend_context *self, row *out_rows, uint32_t n_max);
+uint32_t cuda_blocks_done(backend_context *self, uint32_t *out_entries, uint32_t n_max);
+void cuda_ledger(const backend_context *self, uint32_t slot, uint64_t out_ledger[N_LEDGER]);
+void cuda_event_close(backend_context *self, uint32_t slot);
+bool cuda_has_output(const backend_context *self);
+bool cuda_has_orders_done(const backend_context *self);
+void cuda_gauges(backend_context *self, const metrics_view *metrics);
+
+/** Takes what an epoch's status page says into the link. */
+void cuda_link_receive(backend_context *self, uint32_t mirror);
+/** Moves waiting commands to the pinned buffer; returns how many. */
+uint32_t cuda_link_send(backend_context *self);
+chroma2_status cuda_link_create(backend_context *self);
+void cuda_link_destroy(backend_context *self);

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The link between pipeline and device: commands go in a batch at the start of an epoch, outcomes
+ *  come in a page at its end, rows in mirrors that are lent out in turn. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/cuda/cuda_context.h"
+
+static void
+command_add(backend_context *self, cuda_command command)
+{
+    pthread_mutex_lock(&self->mutex);
+    if (self->n_commands == self->commands_capacity) {
+        const uint32_t capacity = self->commands_capacity == 0 ? 1024 : 2 * self->commands_capacity;
+        cuda_command *const larger =
+            (cuda_command *)realloc(self->commands, capacity * sizeof *larger);
+        if (larger == NULL) {
+            check_failed(__FILE__, __LINE__, "host memory for commands");
+            pthread_mutex_unlock(&self->mutex);
+            return;
+        }
+        self->commands = larger;
+        self->commands_capacity = capacity;
+    }
+    self->commands[self->n_commands++] = command;
+    pthread_mutex_unlock(&self->mutex);
+    wake_signal_raise(&self->work);
+}
+
+static cuda_command
+command_make(uint32_t kind, uint32_t slot, uint32_t block, uint32_t order, uint64_t n)
+{
+    cuda_command command;
+    command.kind = kind;
+    command.slot = slot;
+    command.block = block;
+    command.order = order;
+    command.n = n;
+    return command;
+}
+
+/** First fit. */
+static bool
+heap_take(cuda_heap *heap, size_t size_bytes, cuda_range *out_range)
+{
+    const size_t rounded = (size_bytes + 255) / 256 * 256;
+    size_t at = 0;
+    size_t place = 0;
+    while (place < heap->n_taken && heap->taken[place].offset - at < rounded) {
+        at = heap->taken[place].offset + heap->taken[place].size_bytes;
+        ++place;
+    }
+    if (heap->size_bytes - at < rounded || heap->n_taken == heap->capacity) {
+        return false;
+    }
+    memmove(heap->taken + place + 1, heap->taken + place,
+        (heap->n_taken - place) * sizeof *heap->taken);
+    ++heap->n_taken;
+    out_range->offset = at;
+    out_range->size_bytes = rounded;
+    heap->taken[place] = *out_range;
+    return true;
+}
+
+static void
+heap_give(cuda_heap *heap, cuda_range range)
+{
+    for (size_t i = 0; i < heap->n_taken; ++i) {
+        if (heap->taken[i].offset == range.offset) {
+            memmove(heap->taken + i, heap->taken + i + 1,
+                (heap->n_taken - i - 1) * sizeof *heap->taken);
+            --heap->n_taken;
+            return;
+        }
+    }
+}
+
+chroma2_status
+cuda_event_open(
+    backend_context *self, uint32_t slot, const event_slot *event, const event_tables *tables)
+{
+    chroma2_status status = CHROMA2_OK;
+    const size_t sources_bytes = tables->n_sources * sizeof(source_record);
+    const size_t tables_bytes = (tables->n_source_tables * sizeof(float) + 15) / 16 * 16;
+    const size_t ids_bytes = tables->n_track_ids * sizeof(uint64_t);
+    const size_t total = sources_bytes + tables_bytes + ids_bytes;
+    cuda_range range = {0, 0};
+    event_slot *const image = &self->event_images[slot];
+    pthread_mutex_lock(&self->mutex);
+    const bool has_room = total == 0 || heap_take(&self->heap, total, &range);
+    self->event_ranges[slot] = range;
+    self->n_event_slots = slot + 1 > self->n_event_slots ? slot + 1 : self->n_event_slots;
+    pthread_mutex_unlock(&self->mutex);
+    REQUIRE(has_room, CHROMA2_OUT_OF_MEMORY,
+        "the sources of an event take %zu bytes of device memory (%zu are set aside for all events "
+        "in flight). Submit it in parts?",
+        total, self->heap.size_bytes);
+    *image = *event;
+    {
+        unsigned char *const base = self->heap.base + range.offset;
+        const mem_ops *const memory = &self->device_memory;
+        if (sources_bytes > 0) {
+            TRY(memory->copy_to_device(memory->context, base, tables->sources, sources_bytes));
+        }
+        if (tables_bytes > 0) {
+            TRY(memory->copy_to_device(memory->context, base + sources_bytes,
+                tables->source_tables, tables->n_source_tables * sizeof(float)));
+        }
+        if (ids_bytes > 0) {
+            TRY(memory->copy_to_device(memory->context, base + sources_bytes + tables_bytes,
+                tables->track_ids, ids_bytes));
+        }
+        image->sources = (const source_record *)base;
+        image->n_sources = (uint32_t)tables->n_sources;
+        image->source_tables = (const float *)(base + sources_bytes);
+        image->track_ids = (const uint64_t *)(base + sources_bytes + tables_bytes);
+        image->n_track_ids = tables->n_track_ids;
+    }
+    memset(self->ledgers + (size_t)slot * N_LEDGER, 0, N_LEDGER * sizeof(uint64_t));
+    command_add(self, command_make(COMMAND_EVENT_OPEN, slot, 0, 0, 0));
+out:
+    return status;
+}
+
+void
+cuda_block_open(backend_context *self, uint32_t slot, uint32_t block)
+{
+    command_add(self, command_make(COMMAND_BLOCK_OPEN, slot, block, 0, 0));
+}
+
+void
+cuda_block_expect(backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons)
+{
+    command_add(self, command_make(COMMAND_BLOCK_EXPECT, slot, block, 0, n_photons));
+}
+
+void
+cuda_block_seal(backend_context *self, uint32_t slot, uint32_t block)
+{
+    command_add(self, command_make(COMMAND_BLOCK_SEAL, slot, block, 0, 0));
+}
+
+void
+cuda_order_publish(backend_context *self, uint32_t index, const photon_order *order)
+{
+    photon_order *const image = &self->order_images[index];
+    *image = *order;
+    if (order->ids != NULL) {
+        uint64_t *const ids = self->order_ids + (size_t)index * CUDA_ORDER_IDS;
+        memcpy(ids, order->ids, order->n * sizeof *ids);
+        image->ids = ids;
+    }
+    command_add(self, command_make(COMMAND_ORDER, order->event_slot, 0, index, 0));
+}
+
+void
+cuda_event_cancel(backend_context *self, uint32_t slot)
+{
+    command_add(self, command_make(COMMAND_EVENT_CANCEL, slot, 0, 0, 0));
+}
+
+void
+cuda_event_close(backend_context *self, uint32_t slot)
+{
+    pthread_mutex_lock(&self->mutex);
+    if (self->event_ranges[slot].size_bytes > 0) {
+        heap_give(&self->heap, self->event_ranges[slot]);
+    }
+    self->event_ranges[slot].size_bytes = 0;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+/** Moves entries from a fifo to the caller; the mutex is held. */
+static uint32_t
+fifo_take(uint32_t *fifo, uint32_t *n, uint32_t n_ready, uint32_t *out, uint32_t n_max)
+{
+    const uint32_t n_taken = n_ready < n_max ? n_ready : n_max;
+    memcpy(out, fifo, n_taken * sizeof *out);
+    memmove(fifo, fifo + n_taken, (*n - n_taken) * sizeof *fifo);
+    *n -= n_taken;
+    return n_taken;
+}
+
+uint32_t
+cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max)
+{
+    pthread_mutex_lock(&self->mutex);
+    const uint32_t n = fifo_take(
+        self->orders_done, &self->n_orders_done, self->n_orders_done, out_indices, n_max);
+    pthread_mutex_unlock(&self->mutex);
+    return n;
+}
+
+uint32_t
+cuda_blocks_done(backend_context *self, uint32_t *out_entries, uint32_t n_max)
+{
+    pthread_mutex_lock(&self->mutex);
+    const uint32_t n = fifo_take(self->blocks_done, &self->n_blocks_done,
+        self->n_blocks_done - self->n_blocks_held, out_entries, n_max);
+    pthread_mutex_unlock(&self->mutex);
+    return n;
+}
+
+uint32_t
+cuda_rows_take(backend_context *self, row *out_rows, uint32_t n_max)
+{
+    uint32_t n = 0;
+    bool has_emptied = false;
+    pthread_mutex_lock(&self->mutex);
+    if (self->n_mirrors_full > 0) {
+        const uint32_t mirror = self->mirror_first;
+        const uint32_t left = self->mirror_n[mirror] - self->mirror_taken[mirror];
+        n = left < n_max ? left : n_max;
+        memcpy(out_rows, self->mirror[mirror] + self->mirror_taken[mirror], n * sizeof *out_rows);
+        self->mirror_taken[mirror] += n;
+        if (n == left) {
+            self->mirror_first = (mirror + 1) % CUDA_N_MIRRORS;
+            --self->n_mirrors_full;
+            has_emptied = true;
+        }
+    }
+    pthread_mutex_unlock(&self->mutex);
+    if (has_emptied) {
+        wake_signal_raise(&self->work);
+    }
+    return n;
+}
+
+void
+cuda_ledger(const backend_context *self, uint32_t slot, uint64_t out_ledger[N_LEDGER])
+{
+    for (uint32_t i = 0; i < N_LEDGER; ++i) {
+        out_ledger[i] = atomic_load_relaxed_u64(self->ledgers + (size_t)slot * N_LEDGER + i);
+    }
+}
+
+bool
+cuda_has_output(const backend_context *self)
+{
+    backend_context *const mutable_self = (backend_context *)self;
+    pthread_mutex_lock(&mutable_self->mutex);
+    const bool answer = self->n_mirrors_full > 0 || self->n_blocks_done > self->n_blocks_held;
+    pthread_mutex_unlock(&mutable_self->mutex);
+    return answer;
+}
+
+bool
+cuda_has_orders_done(const backend_context *self)
+{
+    backend_context *const mutable_self = (backend_context *)self;
+    pthread_mutex_lock(&mutable_self->mutex);
+    const bool answer = self->n_orders_done > 0;
+    pthread_mutex_unlock(&mutable_self->mutex);
+    return answer;
+}
+
+void
+cuda_gauges(backend_context *self, const metrics_view *metrics)
+{
+    (void)self;
+    (void)metrics;
+}
+
+uint32_t
+cuda_link_send(backend_context *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    const uint32_t n =
+        self->n_commands < CUDA_MAX_COMMANDS ? self->n_commands : (uint32_t)CUDA_MAX_COMMANDS;
+    memcpy(self->sent_commands, self->commands, n * sizeof *self->commands);
+    memmove(self->commands, self->commands + n, (self->n_commands - n) * sizeof *self->commands);
+    self->n_commands -= n;
+    pthread_mutex_unlock(&self->mutex);
+    return n;
+}
+
+void
+cuda_link_receive(backend_context *self, uint32_t mirror)
+{
+    const cuda_status_page *const page = self->status;
+    pthread_mutex_lock(&self->mutex);
+    if (page->n_rows > 0) {
+        self->mirror_n[mirror] = page->n_rows;
+        self->mirror_taken[mirror] = 0;
+        ++self->n_mirrors_full;
+    }
+    memcpy(self->orders_done + self->n_orders_done, page->orders_done,
+        page->n_orders_done * sizeof(uint32_t));
+    self->n_orders_done += page->n_orders_done;
+    memcpy(self->blocks_done + self->n_blocks_done, page->blocks_done,
+        page->n_blocks_done * sizeof(uint32_t));
+    self->n_blocks_done += page->n_blocks_done;
+    // Blocks are told only when all their rows have reached a mirror.
+    self->n_blocks_held =
+        page->n_rows_left > 0 ? self->n_blocks_held + page->n_blocks_done : 0u;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+chroma2_status
+cuda_link_create(backend_context *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    const mem_ops *const pinned = &self->pinned_memory;
+    const uint32_t n_events = self->view.stage.n_events;
+    void *memory = NULL;
+#define PINNED(pointer, type, n)                                                                   \
+    TRY(pinned->allocate(pinned->context, (size_t)(n) * sizeof(type), 128, &memory));              \
+    memset(memory, 0, (size_t)(n) * sizeof(type));                                                 \
+    (pointer) = (type *)memory
+    PINNED(self->sent_commands, cuda_command, CUDA_MAX_COMMANDS);
+    PINNED(self->control, cuda_control, 1);
+    PINNED(self->status, cuda_status_page, 1);
+    PINNED(self->event_images, event_slot, n_events);
+    PINNED(self->order_images, photon_order, CUDA_MAX_ORDERS);
+    PINNED(self->order_ids, uint64_t, CUDA_MAX_ORDERS * CUDA_ORDER_IDS);
+    PINNED(self->ledgers, uint64_t, n_events * (size_t)N_LEDGER);
+    for (int i = 0; i < CUDA_N_MIRRORS; ++i) {
+        PINNED(self->mirror[i], row, self->view.stage.n_rows);
+    }
+#undef PINNED
+    self->done_capacity = n_events * MAX_OPEN_BLOCKS + CUDA_MAX_DONE;
+    self->orders_done = (uint32_t *)calloc(2 * CUDA_MAX_ORDERS, sizeof(uint32_t));
+    self->blocks_done = (uint32_t *)calloc(self->done_capacity, sizeof(uint32_t));
+    self->event_ranges = (cuda_range *)calloc(n_events, sizeof(cuda_range));
+    self->heap.taken = (cuda_range *)calloc(n_events + 1, sizeof(cuda_range));
+    self->heap.capacity = n_events;
+    REQUIRE(self->orders_done != NULL && self->blocks_done != NULL && self->event_ranges != NULL &&
+            self->heap.taken != NULL,
+        CHROMA2_OUT_OF_MEMORY, "no host memory for the link to the device");
+out:
+    return status;
+}
+
+void
+cuda_link_destroy(backend_context *self)
+{
+    void *const pinned[] = {self->sent_commands, self->control, self->status, self->event_images,
+        self->order_images, self->order_ids, self->ledgers, self->mirror[0], self->mirror[1]};
+    for (size_t i = 0; i < sizeof pinned / sizeof pinned[0]; ++i) {
+        self->pinned_memory.release(self->pinned_memory.context, pinned[i]);
+    }
+    free(self->commands);
+    free(self->orders_done);
+    free(self->blocks_done);
+    free(self->event_ranges);
+    free(self->heap.taken);
+}

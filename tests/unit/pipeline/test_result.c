@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** Result tables: which columns they have, what they hold, and what is refused. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/result.h"
+
+/** The public promise: name, unit, components, dtype, tables (1 hits, 2 photons_end, 4 tracks). */
+static const struct {
+    const char *name, *unit;
+    uint32_t n_components;
+    chroma2_dtype dtype;
+    uint32_t tables;
+} promised[] = {
+    {"pos", "mm", 3, CHROMA2_FLOAT32, 7},
+    {"dir", "1", 3, CHROMA2_FLOAT32, 7},
+    {"pol", "1", 3, CHROMA2_FLOAT32, 7},
+    {"wavelengths", "nm", 1, CHROMA2_FLOAT32, 7},
+    {"t", "ns", 1, CHROMA2_FLOAT32, 7},
+    {"flags", "1", 1, CHROMA2_UINT32, 7},
+    {"weights", "1", 1, CHROMA2_FLOAT32, 7},
+    {"last_hit_triangles", "1", 1, CHROMA2_INT32, 7},
+    {"evidx", "1", 1, CHROMA2_UINT32, 7},
+    {"n_steps", "1", 1, CHROMA2_UINT32, 7},
+    {"photon_id", "1", 1, CHROMA2_UINT64, 7},
+    {"lineage", "1", 1, CHROMA2_UINT32, 7},
+    {"source_index", "1", 1, CHROMA2_UINT32, 7},
+    {"channel", "1", 1, CHROMA2_INT32, 1},
+    {"process", "1", 1, CHROMA2_UINT32, 4},
+    {"medium", "1", 1, CHROMA2_INT32, 4},
+};
+
+enum { N_PROMISED = sizeof promised / sizeof promised[0], N_ROWS = 1000 };
+
+static const uint32_t kind_of[CHROMA2_N_ROW_KINDS] = {ROW_HIT, ROW_FINAL, ROW_STEP};
+
+/** Row i: every value tells i; kinds are i mod 8. */
+static row
+row_of(uint32_t i)
+{
+    row r;
+    memset(&r, 0, sizeof r);
+    for (int k = 0; k < 11; ++k) {
+        r.state[k] = (float)(i * 16 + (uint32_t)k);
+    }
+    r.weight = (float)i;
+    r.photon_id = (1ull << 39) + i;
+    r.lineage = i << 4;
+    r.step = i + 1;
+    r.history = i ^ 0x80000000u;
+    r.primitive = i % 5 == 0 ? NO_PRIMITIVE : i;
+    r.channel = (int32_t)i - 1;
+    r.medium = i % 3 == 0 ? NO_MEDIUM : i;
+    r.kinds = (uint16_t)(i % 8);
+    r.process = (uint16_t)i;
+    return r;
+}
+
+static chroma2_result *
+result_of_rows(const uint32_t *order)
+{
+    chroma2_result *result = NULL;
+    row *const rows = malloc(N_ROWS * sizeof *rows);
+    assert_non_null(rows);
+    for (uint32_t i = 0; i < N_ROWS; ++i) {
+        rows[i] = row_of(i);
+    }
+    assert_int_equal(result_create(&result), CHROMA2_OK);
+    result->info.event_id = 77;
+    source_record sources[3];
+    memset(sources, 0, sizeof sources);
+    sources[1].first_photon = (1ull << 39) + 100;
+    sources[2].first_photon = (1ull << 39) + 600;
+    const source_ranges ranges = {sources, 3};
+    for (uint32_t table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
+        const uint32_t n_parts = order != NULL ? 1 : 2; // in two parts, so that tables grow
+        for (uint32_t part = 0; part < n_parts; ++part) {
+            const uint32_t n = N_ROWS / n_parts;
+            assert_int_equal(
+                result_append(result, (chroma2_rows)table, rows + part * n, order, n, ranges),
+                CHROMA2_OK);
+        }
+    }
+    free(rows);
+    return result;
+}
+
+static void
+tables_have_the_promised_columns(void **state)
+{
+    (void)state;
+    chroma2_result *const result = result_of_rows(NULL);
+    for (uint32_t table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
+        uint32_t n = 0;
+        for (uint32_t k = 0; k < N_PROMISED; ++k) {
+            chroma2_result_column by_name, by_index;
+            const bool is_in = (promised[k].tables >> table & 1u) != 0;
+            const chroma2_status status = chroma2_result_column_named(
+                result, (chroma2_rows)table, promised[k].name, &by_name);
+            assert_int_equal(status, is_in ? CHROMA2_OK : CHROMA2_INVALID_ARGUMENT);
+            if (!is_in) {
+                assert_non_null(strstr(chroma2_error_detail(), promised[k].name));
+                continue;
+            }
+            assert_int_equal(
+                chroma2_result_column_at(result, (chroma2_rows)table, n++, &by_index), CHROMA2_OK);
+            assert_string_equal(by_index.name, promised[k].name);
+            assert_ptr_equal(by_index.data, by_name.data);
+            assert_string_equal(by_name.unit, promised[k].unit);
+            assert_true(strlen(by_name.meaning) > 0);
+            assert_int_equal(by_name.n_components, promised[k].n_components);
+            assert_int_equal(by_name.dtype, promised[k].dtype);
+            assert_int_equal(by_name.n_rows, chroma2_result_n_rows(result, (chroma2_rows)table));
+        }
+        assert_int_equal(chroma2_result_n_columns((chroma2_rows)table), n);
+    }
+    chroma2_result_destroy(result);
+}
+
+static void
+what_is_not_there_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const char *const strange[] = {"", "Pos", "pos ", "polarization", "channel_id"};
+    chroma2_result *const result = result_of_rows(NULL);
+    chroma2_result_column column;
+    for (size_t i = 0; i < sizeof strange / sizeof strange[0]; ++i) {
+        char quoted[32];
+        snprintf(quoted, sizeof quoted, "\"%s\"", strange[i]);
+        assert_int_equal(chroma2_result_column_named(result, CHROMA2_HITS, strange[i], &column),
+            CHROMA2_INVALID_ARGUMENT);
+        assert_non_null(strstr(chroma2_error_detail(), quoted));
+    }
+    const chroma2_status refused[] = {
+        chroma2_result_column_named(result, CHROMA2_HITS, NULL, &column),
+        chroma2_result_column_named(result, CHROMA2_HITS, "pos", NULL),
+        chroma2_result_column_named(NULL, CHROMA2_HITS, "pos", &column),
+        chroma2_result_column_named(result, CHROMA2_N_ROW_KINDS, "pos", &column),
+        chroma2_result_column_at(result, (chroma2_rows)7, 0, &column),
+        chroma2_result_column_at(
+            result, CHROMA2_HITS, chroma2_result_n_columns(CHROMA2_HITS), &column),
+        chroma2_result_column_at(result, CHROMA2_HITS, UINT32_MAX, &column),
+        chroma2_result_column_at(NULL, CHROMA2_HITS, 0, &column),
+        chroma2_result_column_at(result, CHROMA2_HITS, 0, NULL),
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; ++i) {
+        assert_int_equal(refused[i], CHROMA2_INVALID_ARGUMENT);
+    }
+    assert_int_equal(chroma2_result_n_columns((chroma2_rows)3), 0);
+    assert_int_equal(chroma2_result_n_rows(result, (chroma2_rows)3), 0);
+    assert_int_equal(chroma2_result_n_rows(NULL, CHROMA2_HITS), 0);
+    chroma2_result_destroy(result);
+    chroma2_result_destroy(NULL);
+}
+
+/** The column's values; fails if there is no such column. */
+static const void *
+values(const chroma2_result *result, chroma2_rows table, const char *name)
+{
+    chroma2_result_column column;
+    assert_int_equal(chroma2_result_column_named(result, table, name, &column), CHROMA2_OK);
+    return column.data;
+}
+
+/** Row k of a table must be row i of the input. */
+static void
+expect_row(const chroma2_result *result, chroma2_rows table, uint64_t k, uint32_t i)
+{
+    const row r = row_of(i);
+    const int32_t primitive = r.primitive == NO_PRIMITIVE ? -1 : (int32_t)r.primitive;
+    const uint64_t past = r.photon_id - (1ull << 39);
+    const char *const vectors[3] = {"pos", "dir", "pol"};
+    for (int v = 0; v < 3; ++v) {
+        const float *const vector = values(result, table, vectors[v]);
+        assert_memory_equal(vector + 3 * k, r.state + 3 * v, 3 * sizeof(float));
+    }
+#define VALUE(type, name) ((const type *)values(result, table, name))[k]
+    assert_true(VALUE(float, "wavelengths") == r.state[9]);
+    assert_true(VALUE(float, "t") == r.state[10]);
+    assert_true(VALUE(float, "weights") == r.weight);
+    assert_int_equal(VALUE(uint32_t, "flags"), r.history);
+    assert_int_equal(VALUE(int32_t, "last_hit_triangles"), primitive);
+    assert_int_equal(VALUE(uint32_t, "evidx"), 77);
+    assert_int_equal(VALUE(uint32_t, "n_steps"), r.step);
+    assert_int_equal(VALUE(uint64_t, "photon_id"), r.photon_id);
+    assert_int_equal(VALUE(uint32_t, "lineage"), r.lineage);
+    assert_int_equal(VALUE(uint32_t, "source_index"), past < 100 ? 0 : (past < 600 ? 1 : 2));
+    if (table == CHROMA2_HITS) {
+        assert_int_equal(VALUE(int32_t, "channel"), r.channel);
+    }
+    if (table == CHROMA2_TRACKS) {
+        assert_int_equal(VALUE(uint32_t, "process"), r.process);
+        assert_int_equal(
+            VALUE(int32_t, "medium"), r.medium == NO_MEDIUM ? -1 : (int32_t)r.medium);
+    }
+#undef VALUE
+}
+
+static void
+each_row_lands_in_the_tables_of_its_kinds(void **state)
+{
+    (void)state;
+    chroma2_result *const result = result_of_rows(NULL);
+    for (uint32_t table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
+        uint64_t k = 0;
+        for (uint32_t i = 0; i < N_ROWS; ++i) {
+            if ((i % 8 & kind_of[table]) != 0) {
+                expect_row(result, (chroma2_rows)table, k++, i);
+            }
+        }
+        assert_int_equal(chroma2_result_n_rows(result, (chroma2_rows)table), k);
+    }
+    assert_true(result_memory_bytes(result) > 3 * (N_ROWS / 2) * 64);
+    chroma2_result_destroy(result);
+}
+
+static void
+rows_follow_the_order_given(void **state)
+{
+    (void)state;
+    uint32_t backwards[N_ROWS];
+    for (uint32_t i = 0; i < N_ROWS; ++i) {
+        backwards[i] = N_ROWS - 1 - i;
+    }
+    chroma2_result *const result = result_of_rows(backwards);
+    for (uint32_t table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
+        uint64_t k = 0;
+        for (uint32_t i = 0; i < N_ROWS; ++i) {
+            if ((backwards[i] % 8 & kind_of[table]) != 0) {
+                expect_row(result, (chroma2_rows)table, k++, backwards[i]);
+            }
+        }
+        assert_int_equal(chroma2_result_n_rows(result, (chroma2_rows)table), k);
+    }
+    chroma2_result_destroy(result);
+}
+
+static void
+a_cleared_result_is_empty_and_keeps_its_memory(void **state)
+{
+    (void)state;
+    chroma2_result *const result = result_of_rows(NULL);
+    const uint64_t bytes = result_memory_bytes(result);
+    result_clear(result);
+    chroma2_result_column column;
+    for (uint32_t table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
+        assert_int_equal(chroma2_result_n_rows(result, (chroma2_rows)table), 0);
+        assert_int_equal(
+            chroma2_result_column_at(result, (chroma2_rows)table, 0, &column), CHROMA2_OK);
+        assert_null(column.data);
+    }
+    assert_int_equal(result_memory_bytes(result), bytes);
+    chroma2_result_destroy(result);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tables_have_the_promised_columns),
+        cmocka_unit_test(what_is_not_there_is_refused_by_name),
+        cmocka_unit_test(each_row_lands_in_the_tables_of_its_kinds),
+        cmocka_unit_test(rows_follow_the_order_given),
+        cmocka_unit_test(a_cleared_result_is_empty_and_keeps_its_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
