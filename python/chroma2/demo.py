@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The demo detector: a water tank of 14 m by 14 m with about 2,000 ten-inch photomultipliers.
 
-They line the wall and are instances of one mesh. Optical tables and their sources: `chroma2.optics`.
+They line the wall and are instances of one mesh. Tables and their sources: `chroma2.optics`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chroma2.detector import STANDARD_WAVELENGTHS, Material, Surface
+from chroma2.material import STANDARD_WAVELENGTHS, Material, Surface
 from chroma2.errors import InvalidArgument
 
 Array = NDArray[np.float64]

@@ -25,7 +25,8 @@ from chroma2.errors import InvalidArgument, InvalidType
 from chroma2.units import MUON_MASS_MEV, SPEED_OF_LIGHT_MM_NS
 
 if TYPE_CHECKING:
-    from chroma2.detector import Material, Scene
+    from chroma2.material import Material
+    from chroma2.scene import Scene
 
 KINDS: Final = ("isotropic", "cone", "beam", "volume", "scintillation", "cherenkov")
 _PROFILES: Final = ("pencil", "disc", "gaussian")

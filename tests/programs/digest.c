@@ -26,6 +26,7 @@ typedef struct settings {
     chroma2_session_options session;
     chroma2_event event;
     uint64_t track_every, repeat;
+    double wavelength_nm; // 0: the scene's own
     int32_t device;
 } settings;
 
@@ -59,6 +60,8 @@ setting_apply(settings *s, const char *word)
         s->session.physics = value == 1 ? "precise" : "chroma";
     } else if (strcmp(name, "device") == 0) {
         s->device = (int32_t)value;
+    } else if (strcmp(name, "wavelength") == 0) {
+        s->wavelength_nm = (double)value;
     } else if (strcmp(name, "keep") == 0) {
         s->event.keep = (uint32_t)value;
     } else if (strcmp(name, "repeat") == 0) {
@@ -131,6 +134,7 @@ main(int argc, char **argv)
     s.event.event_id = 7;
     s.event.keep = CHROMA2_KEEP_HITS | CHROMA2_KEEP_PHOTONS_END;
     s.track_every = 0;
+    s.wavelength_nm = 0.0;
     s.repeat = 1;
     s.device = CHROMA2_DEVICE_CPU;
     s.session.n_devices = 1;
@@ -140,11 +144,13 @@ main(int argc, char **argv)
     }
     chroma2_scene *scene = NULL;
     if (strncmp(argv[1], "file:", 5) == 0) {
-        MUST(scene_file_load(argv[1] + 5, &scene));
+        MUST(scene_file_load(argv[1] + 5, NULL, &scene, NULL));
+        MUST(chroma2_scene_commit(scene));
     } else {
         scene = test_scene(argv[1]);
     }
-    const chroma2_source source = test_scene_source(argv[1], n);
+    chroma2_source source = test_scene_source(argv[1], n);
+    source.wavelength_nm[0] = s.wavelength_nm > 0.0 ? s.wavelength_nm : source.wavelength_nm[0];
     uint64_t *const tracked = calloc(n + 1, sizeof *tracked);
     s.event.sources = &source;
     s.event.n_sources = 1;

@@ -158,11 +158,17 @@ fixture_step(const physics_fixture *f, photon *p)
     return step_end(&f->context, p, &search, &hit);
 }
 
-/** Whether two photons are the same, bit for bit; the struct has padding. */
+/** Whether two photons are the same, bit for bit. The struct has padding, so field by field. */
 static inline int
 photon_is_same(const photon *a, const photon *b)
 {
-    return memcmp(a, b, offsetof(photon, weight) + sizeof a->weight) == 0;
+    int is_same = 1;
+#define X(type, name, unit, meaning) is_same &= memcmp(&a->name, &b->name, sizeof(type)) == 0;
+    PHOTON_FIELDS(X)
+    PHOTON_KIN_FIELDS(X)
+    PHOTON_WEIGHT_FIELDS(X)
+#undef X
+    return is_same;
 }
 
 static inline int

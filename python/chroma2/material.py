@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Materials and surfaces: optical properties against wavelength.
+
+Lengths in mm, wavelengths in nm. Names and argument orders are Chroma's where it had them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chroma2.errors import InvalidArgument, InvalidType, Unsupported
+from chroma2.units import HC_EV_NM
+
+if TYPE_CHECKING:
+    from chroma2 import _capi
+
+Floats = NDArray[np.float64]
+Row = tuple["Floats | None", "Floats", bool]
+
+STANDARD_WAVELENGTHS: Final[Floats] = np.arange(60.0, 1000.0, 5.0)
+"""Chroma's grid, nm: 60, 65, ..., 995."""
+STANDARD_WAVELENGTHS.setflags(write=False)
+
+_SURFACE_MODELS = {0: "default", 1: "complex", 2: "wls", 3: "dichroic"}
+
+
+def _row(name: str, value: ArrayLike, x: ArrayLike | None, in_ev: bool) -> Row:
+    """A checked table (x, y, in_ev); a scalar has x None."""
+    try:
+        y = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidType(f"{name} cannot be read as numbers ({error})") from None
+    if y.ndim == 0:
+        return None, y.reshape(1), False
+    if y.ndim == 2 and y.shape[1] == 2 and x is None:  # rows of (wavelength, value)
+        return np.ascontiguousarray(y[:, 0]), np.ascontiguousarray(y[:, 1]), in_ev
+    grid = STANDARD_WAVELENGTHS if x is None else np.array(x, dtype=np.float64)
+    if y.ndim != 1 or grid.ndim != 1 or len(y) != len(grid):
+        what = "the standard grid 60, 65, ..., 995 nm" if x is None else "its x values"
+        raise InvalidArgument(
+            f"{name} has shape {y.shape} and {what} {grid.shape} (they must be [n] and [n])"
+        )
+    if len(y) < 2:
+        raise InvalidArgument(f"{name} has {len(y)} points (give a number, or two points or more)")
+    return np.ascontiguousarray(grid), y, in_ev
+
+
+def _x_of(
+    wavelengths: ArrayLike | None, energies: ArrayLike | None
+) -> tuple[ArrayLike | None, bool]:
+    if wavelengths is not None and energies is not None:
+        raise InvalidArgument("give wavelengths or energies, not both")
+    return (energies, True) if energies is not None else (wavelengths, False)
+
+
+def _table(row: Row) -> _capi.Table:
+    from chroma2 import _capi
+
+    return _capi.Table(*row)
+
+
+class Material:
+    """A medium: refractive index, absorption and Rayleigh scattering length, re-emission.
+
+    ``set("refractive_index", ...)`` is needed; absent lengths are infinite.
+    """
+
+    __slots__ = ("_components", "_tables", "name")
+
+    TABLES: Final = {
+        "refractive_index": "refractive_index",
+        "absorption_length": "absorption_length_mm",
+        "scattering_length": "scattering_length_mm",
+        "group_velocity": "group_velocity_mm_ns",
+    }
+
+    def __init__(self, name: str = "none") -> None:
+        self.name = name
+        self._tables: dict[str, Row] = {}
+        self._components: list[dict[str, Row]] = []
+
+    def set(
+        self,
+        name: str,
+        value: ArrayLike,
+        wavelengths: ArrayLike | None = None,
+        *,
+        energies: ArrayLike | None = None,
+    ) -> None:
+        """Sets a property.
+
+        name         refractive_index (> 0), absorption_length, scattering_length (mm, > 0, may be
+                     infinite), group_velocity (mm/ns; default: from the index)
+        value        a number, or [n] values, linear between points and constant beyond the ends
+        wavelengths  [n] nm, in either order; default: the standard grid 60, 65, ..., 995
+        energies     [n] eV, instead of wavelengths
+        """
+        if name not in self.TABLES:
+            raise InvalidArgument(
+                f"material {self.name!r} has no property {name!r} "
+                f"(it has {', '.join(self.TABLES)}; re-emission goes through add_component)"
+            )
+        self._tables[name] = _row(f"{self.name}.{name}", value, *_x_of(wavelengths, energies))
+
+    def get(self, name: str) -> tuple[Floats, Floats] | None:
+        """A property as (wavelengths nm ascending, values), None if it was not set."""
+        row = self._tables.get(name)
+        if row is None:
+            return None
+        x, y, in_ev = row
+        if x is None:
+            return STANDARD_WAVELENGTHS.copy(), np.full(len(STANDARD_WAVELENGTHS), y[0])
+        w = HC_EV_NM / x if in_ev else x
+        order = np.argsort(w)
+        return w[order], y[order]
+
+    def add_component(
+        self,
+        absorption_length: ArrayLike,
+        reemission_prob: ArrayLike = 0.0,
+        reemission_wvl_cdf: ArrayLike | None = None,
+        reemission_time: ArrayLike | None = None,
+        reemission_time_cdf: ArrayLike | None = None,
+        wavelengths: ArrayLike | None = None,
+        *,
+        energies: ArrayLike | None = None,
+    ) -> None:
+        """Adds one absorber of a scintillator or wavelength shifter.
+
+        absorption_length    a number or [n], mm; 1/total = sum of 1/component
+        reemission_prob      mean photons out per photon absorbed, a number or [n], [0, 40]
+        reemission_wvl_cdf   [n] cumulative distribution of the emitted wavelength
+        reemission_time      [m] ns, >= 0, with
+        reemission_time_cdf  [m] cumulative distribution of the delay; default: no delay
+        wavelengths          [n] nm, of the tables above; or energies [n], eV
+        """
+        x, in_ev = _x_of(wavelengths, energies)
+        label = f"{self.name}.component[{len(self._components)}]"
+        tables = {
+            "absorption_length_mm": _row(f"{label}.absorption_length", absorption_length, x, in_ev),
+            "reemission_yield": _row(f"{label}.reemission_prob", reemission_prob, x, in_ev),
+        }
+        if reemission_wvl_cdf is not None:
+            tables["reemission_wavelength_cdf"] = _row(
+                f"{label}.reemission_wvl_cdf", reemission_wvl_cdf, x, in_ev
+            )
+        if (reemission_time is None) != (reemission_time_cdf is None):
+            raise InvalidArgument(
+                f"{label}: reemission_time and reemission_time_cdf must be given together"
+            )
+        if reemission_time is not None and reemission_time_cdf is not None:
+            tables["reemission_delay_cdf"] = _row(
+                f"{label}.reemission_time_cdf", reemission_time_cdf, reemission_time, False
+            )
+        self._components.append(tables)
+
+    def __repr__(self) -> str:
+        parts = ", ".join([*self._tables, *(["components"] if self._components else [])])
+        return f"<Material {self.name!r}: {parts or 'empty'}>"
+
+    def _spec(self) -> _capi.MaterialSpec:
+        from chroma2 import _capi
+
+        return _capi.MaterialSpec(
+            self.name,
+            {self.TABLES[k]: _table(v) for k, v in self._tables.items()},
+            [{k: _table(v) for k, v in c.items()} for c in self._components],
+        )
+
+
+class Surface:
+    """What covers a boundary: probabilities against wavelength, and a model that uses them.
+
+    model  "default": absorbs, detects, reflects, and lets the remainder through
+    """
+
+    __slots__ = ("_tables", "model", "name", "parameters")
+
+    TABLES: Final = (
+        "detect",
+        "absorb",
+        "reemit",
+        "reflect_diffuse",
+        "reflect_specular",
+        "eta",
+        "k",
+        "reemission_cdf",
+    )
+
+    def __init__(self, name: str = "none", model: str | int = "default") -> None:
+        self.name = name
+        self.model: str | int = model
+        self.parameters: dict[str, Any] = {}
+        self._tables: dict[str, Row] = {}
+
+    def set(
+        self,
+        name: str,
+        value: ArrayLike,
+        wavelengths: ArrayLike | None = None,
+        *,
+        energies: ArrayLike | None = None,
+    ) -> None:
+        """Sets a table: detect, absorb, reemit, reflect_diffuse, reflect_specular ([0, 1]), eta, k
+        (>= 0) or reemission_cdf, as for `Material.set`.
+        """
+        if name not in self.TABLES:
+            raise InvalidArgument(
+                f"surface {self.name!r} has no table {name!r} (it has {', '.join(self.TABLES)})"
+            )
+        row = _row(f"{self.name}.{name}", value, *_x_of(wavelengths, energies))
+        negative = np.flatnonzero(row[1] < 0)
+        if len(negative):
+            i = negative[0]
+            raise InvalidArgument(
+                f"{self.name}.{name}[{i}] is {row[1][i]} (surface tables must be >= 0)"
+            )
+        self._tables[name] = row
+
+    def get(self, name: str) -> tuple[Floats, Floats] | None:
+        """A table as (wavelengths nm ascending, values), None if it was not set."""
+        row = self._tables.get(name)
+        if row is None:
+            return None
+        x, y, in_ev = row
+        if x is None:
+            return STANDARD_WAVELENGTHS.copy(), np.full(len(STANDARD_WAVELENGTHS), y[0])
+        w = HC_EV_NM / x if in_ev else x
+        order = np.argsort(w)
+        return w[order], y[order]
+
+    def __repr__(self) -> str:
+        return f"<Surface {self.name!r}: {self.model_name()}: {', '.join(self._tables) or 'empty'}>"
+
+    def model_name(self) -> str:
+        """The model's name; Chroma's numbers 0-3 are understood."""
+        if isinstance(self.model, str):
+            return self.model
+        if self.model in _SURFACE_MODELS:
+            return _SURFACE_MODELS[self.model]
+        raise InvalidArgument(
+            f"surface {self.name!r} has model {self.model!r} "
+            "(numbers above 3 mean different things in different codes: give the model's name)"
+        )
+
+    def _spec(self) -> _capi.SurfaceSpec:
+        from chroma2 import _capi
+
+        if self.parameters:
+            raise Unsupported(
+                f"surface {self.name!r} needs {', '.join(sorted(self.parameters))} for its model "
+                f"{self.model_name()!r}, which this build does not have"
+            )
+        tables = {k: _table(v) for k, v in self._tables.items() if k != "reemission_cdf"}
+        cdf = self._tables.get("reemission_cdf")
+        return _capi.SurfaceSpec(
+            self.name, self.model_name(), tables, None if cdf is None else _table(cdf)
+        )
