@@ -251,7 +251,6 @@ class Detector:
                 shape,
                 pose("rotation", rotation, IDENTITY),
                 pose("displacement", displacement, ORIGIN),
-                0,
                 solid_id,
                 channel_index,
                 channel_id,

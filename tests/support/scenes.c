@@ -322,6 +322,39 @@ test_scene(const char *name)
     abort();
 }
 
+chroma2_scene *
+test_scene_tank(uint32_t n_instances)
+{
+    chroma2_scene *scene = NULL;
+    MUST(chroma2_scene_create(NULL, &scene));
+    const uint32_t water = add_medium(scene, "water", 1.34, 40000.0, 90000.0);
+    const uint32_t glass = add_medium(scene, "glass", 1.48, 1000.0, INFINITY);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const int32_t black = add_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
+    const uint32_t first = add_interface(scene, glass, water, -1);
+    add_interface(scene, vacuum, glass, black);
+    add_interface(scene, vacuum, glass, black);
+    const uint32_t wall = add_interface(scene, water, vacuum, black);
+    add_world(scene, toy_box(corner(-20000.0f), corner(20000.0f), 1), wall, -1);
+    uint32_t interfaces[256];
+    toy_mesh dome = dome_mesh(interfaces, 256);
+    uint32_t mesh = 0;
+    MUST(chroma2_scene_add_mesh(scene, dome.vertices, dome.n_vertices, dome.triangles,
+        dome.n_triangles, interfaces, &mesh));
+    for (uint32_t i = 0; i < n_instances; ++i) {
+        chroma2_instance instance = chroma2_instance_default();
+        instance.mesh = mesh;
+        instance.interface_offset = first;
+        instance.displacement_mm[0] = (double)(i % 50) * 600.0 - 15000.0;
+        instance.displacement_mm[1] = (double)(i / 50) * 600.0 - 15000.0;
+        instance.solid.channel_index = (int32_t)i;
+        MUST(chroma2_scene_add_instance(scene, &instance, NULL));
+    }
+    toy_mesh_reset(&dome);
+    MUST(chroma2_scene_commit(scene));
+    return scene;
+}
+
 chroma2_source
 test_scene_source(const char *name, uint64_t n_photons)
 {

@@ -17,5 +17,8 @@
 /** Builds and commits a scene by name. Fails the running test if it cannot. */
 chroma2_scene *test_scene(const char *name);
 
+/** A long tank with so many domes as instances of one mesh. */
+chroma2_scene *test_scene_tank(uint32_t n_instances);
+
 /** Where a point source of the scene sits, and its wavelength. */
 chroma2_source test_scene_source(const char *name, uint64_t n_photons);
