@@ -26,8 +26,7 @@ CHROMA2_MUST_CHECK chroma2_status note_moved(
     note_list *notes, table_label label, double moved, double at, const char *unit);
 
 /** n doubles rounded to floats in new memory. */
-CHROMA2_MUST_CHECK chroma2_status floats_create(
-    const double *from, uint32_t n, float **out_floats);
+CHROMA2_MUST_CHECK chroma2_status floats_create(const double *from, uint32_t n, float **out_floats);
 
 /** Reads, resamples, rounds, and notes a change. out_nodes may be NULL. */
 CHROMA2_MUST_CHECK chroma2_status table_load(const chroma2_table *from, enum table_range range,

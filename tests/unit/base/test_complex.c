@@ -3,11 +3,12 @@
 #include "base/complex.h"
 #include "support/toy_scene.h"
 
-#include <cmocka.h>
 #include <complex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 /** C11's CMPLX, which not every compiler has. */
 static double complex
