@@ -39,6 +39,13 @@ physics_precise(void)
     return options;
 }
 
+/** How one step of a weighted photon goes. */
+typedef struct step_weights {
+    uint32_t use_weights;  // 1: absorption and detection take from the weight
+    int32_t scatter_first; // of the first step +1: it must scatter, -1: it must not, 0: by chance
+    photon scored;         // out: what a surface detected of the photon; weight 0: nothing
+} step_weights;
+
 /** Everything a step depends on besides the photon. */
 typedef struct step_context {
     const scene_view *scene;
@@ -46,6 +53,7 @@ typedef struct step_context {
     random_key key;
     uint32_t event_id;
     uint32_t cull; // 1: searches end at the free path. The histories are the same
+    step_weights *weights; // NULL: analogue
 } step_context;
 
 /* Where each random number of this room lives: purpose, block, words.

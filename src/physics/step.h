@@ -16,6 +16,7 @@
 #include "physics/rayleigh.h"
 #include "physics/spawn.h"
 #include "physics/surface.h"
+#include "physics/weights.h"
 
 #include <float.h>
 
@@ -34,6 +35,50 @@ typedef struct step_report {
     uint32_t clamped;     // 1: the wavelength lies outside the scene's tables
 } step_report;
 
+/** Lengths in a medium. Where absorption takes from the weight it ends no path. */
+CHROMA2_HOST_DEVICE free_path
+step_free_path(const step_context *context, uint32_t medium, const photon *p)
+{
+    free_path path = bulk_free_path(context->scene, medium, p->wavelength_nm,
+        photon_draw(context, p, RANDOM_STEP, 0));
+    if (weights_are_used_in(context, medium, p)) {
+        path.absorb_mm = bits_float(0x7f800000u);
+    }
+    return path;
+}
+
+/** Forces the first step of a photon to scatter before the boundary, or not to, and takes the
+ *  probability of that into the weight, whether weights are used or not.
+ *  distance_mm  to the boundary */
+CHROMA2_HOST_DEVICE void
+step_force_scatter(const step_context *context, float distance_mm, free_path *path, photon *p)
+{
+    const scene_view *const scene = context->scene;
+    const material_record *const material = scene->materials + photon_medium(p);
+    const float rayleigh =
+        1.0f / length_lookup(scene, material->scattering_mm, p->wavelength_nm);
+    float mie = 0.0f;
+    if (material->mie_mm != 0) {
+        mie = 1.0f / length_lookup(scene, material->mie_mm, p->wavelength_nm);
+    }
+    const float rate = min_float(rayleigh + mie, 1e30f);
+    const float lengths = distance_mm * rate;
+    if (context->weights->scatter_first < 0) {
+        p->weight *= exp_own(-lengths);
+        path->scatter_mm = bits_float(0x7f800000u);
+        return;
+    }
+    /* -ln(1 - U P) / rate with P = 1 - exp(-lengths), exact also where P is small. */
+    const random4 words = photon_draw(context, p, RANDOM_STEP, 0);
+    const float probability = -expm1_own(-lengths);
+    const float share = uniform(words.w[1]) * probability;
+    const float left = 1.0f - share;
+    const float log_left = left == 1.0f ? -share : log_own(left) * (share / (1.0f - left));
+    p->weight *= probability;
+    path->scatter_mm = rate > 0.0f ? min_float(-log_left / rate, distance_mm) : distance_mm;
+    path->is_mie = uniform(words.w[3]) * (rayleigh + mie) < mie ? 1u : 0u;
+}
+
 CHROMA2_HOST_DEVICE step_search
 step_begin(const step_context *context, const photon *p)
 {
@@ -48,8 +93,7 @@ step_begin(const step_context *context, const photon *p)
     search.scatter_mm = 0.0f;
     search.is_mie = 0;
     if (search.ray.medium != NO_MEDIUM) {
-        const free_path path = bulk_free_path(
-            scene, search.ray.medium, p->wavelength_nm, photon_draw(context, p, RANDOM_STEP, 0));
+        const free_path path = step_free_path(context, search.ray.medium, p);
         search.absorb_mm = path.absorb_mm;
         search.scatter_mm = path.scatter_mm;
         search.is_mie = path.is_mie;
@@ -98,7 +142,7 @@ step_is_clamped(const scene_view *scene, float wavelength_nm)
     return wavelength_nm < scene->grid.low_nm || wavelength_nm > high_nm ? 1u : 0u;
 }
 
-/** Adds the time of a flight through the carried medium. */
+/** Adds the time of a flight through the carried medium, and what it takes of a weight. */
 CHROMA2_HOST_DEVICE void
 step_fly(const step_context *context, float path_mm, photon *p)
 {
@@ -108,6 +152,10 @@ step_fly(const step_context *context, float path_mm, photon *p)
         context->physics->timing != 0 ? material->group_index : material->refractive_index;
     const float index = table_lookup(scene, table, p->wavelength_nm);
     p->time_ns = fmaf(path_mm * index, 1.0f / SPEED_OF_LIGHT_MM_NS, p->time_ns);
+    if (weights_are_used_in(context, photon_medium(p), p)) {
+        p->weight *=
+            exp_own(-path_mm / length_lookup(scene, material->absorption_mm, p->wavelength_nm));
+    }
 }
 
 /** Interaction in the medium at the end of a free path. A point just in front of a boundary is
@@ -167,6 +215,9 @@ step_interact_boundary(const step_context *context, const step_search *search, c
     }
     if (result.exit == EXIT_FALL) {
         result = fresnel_interact(context, &b, photon_draw(context, p, RANDOM_FRESNEL, 0), p);
+    }
+    if (CHROMA2_UNLIKELY(context->weights != NULL)) {
+        photon_set_position(&context->weights->scored, facet_point(&f));
     }
     if (result.exit == EXIT_STOP) {
         photon_set_position(p, facet_point(&f));
@@ -233,12 +284,18 @@ step_end(const step_context *context, photon *p, const step_search *search, cons
     path.absorb_mm = search->absorb_mm;
     path.scatter_mm = search->scatter_mm;
     path.is_mie = search->is_mie;
+    if (CHROMA2_UNLIKELY(context->weights != NULL)) {
+        context->weights->scored.weight = 0.0f;
+    }
     if (has_hit) {
         media = scene_interface(scene, scene->placements + hit->placement, hit->triangle);
         if (photon_medium(p) == NO_MEDIUM) {
             photon_set_medium(p, hit->from_outside != 0 ? media.outside : media.inside);
-            path = bulk_free_path(
-                scene, photon_medium(p), p->wavelength_nm, photon_draw(context, p, RANDOM_STEP, 0));
+            path = step_free_path(context, photon_medium(p), p);
+            if (CHROMA2_UNLIKELY(context->weights != NULL) &&
+                context->weights->scatter_first != 0 && photon_step(p) == 0 && p->kin == 0) {
+                step_force_scatter(context, hit->t, &path, p);
+            }
         }
     }
     const float length_mm = min_float(path.absorb_mm, path.scatter_mm);
@@ -256,6 +313,9 @@ step_end(const step_context *context, photon *p, const step_search *search, cons
     if (!step_is_finite(p)) {
         *p = before;
         p->history |= CHROMA2_HISTORY(NAN_ABORT);
+        if (context->weights != NULL) {
+            context->weights->scored.weight = 0.0f;
+        }
         report.process = PROCESS_NAN_ABORT;
     }
     if ((p->history & CHROMA2_HISTORY_ENDED) != 0) {

@@ -2,6 +2,7 @@
 /** A thin absorbing film, like a photocathode: what it absorbs it may detect. */
 #pragma once
 #include "physics/film.h"
+#include "physics/weights.h"
 
 /** The probability to detect what was absorbed. A table that gives what is detected of all that
  *  arrives at normal incidence is divided by what the film absorbs there; 1 at most. */
@@ -41,9 +42,9 @@ surface_complex_transmit(const step_context *context, const boundary *b, const f
     return boundary_result_make(EXIT_THROUGH, PROCESS_SURFACE_TRANSMIT);
 }
 
-/** u: absorbed, reflected or transmitted. SURFACE block 1 [0]: detected, given absorbed; diffuse,
- *  given reflected. What a film that is not transmissive lets through counts as absorbed. An
- *  absorption below 1e-6 counts as none. */
+/** u: absorbed, detected, reflected or transmitted. SURFACE block 1 [0]: diffuse, given reflected.
+ * What a film that is not transmissive lets through counts as absorbed. An absorption below 1e-6
+ *  counts as none. */
 CHROMA2_HOST_DEVICE boundary_result
 surface_complex(const step_context *context, const surface_record *surface, const boundary *b,
     float u, photon *p)
@@ -60,17 +61,23 @@ surface_complex(const step_context *context, const surface_record *surface, cons
     const float transmit = surface->transmissive != 0.0f ? through : 0.0f;
     const float rest = 1.0f - reflect - transmit;
     const float absorb = rest > 1e-6f ? rest : 0.0f;
-    u *= absorb + (reflect + transmit);
-    const float second = uniform(photon_draw(context, p, RANDOM_SURFACE, 1).w[0]);
-    if (u < absorb) {
-        if (second < surface_complex_detect(context, surface, b, eta, k, wavelength_nm)) {
+    const float total = absorb + (reflect + transmit);
+    u *= total;
+    if (u < absorb || weights_are_used(context, p)) {
+        const float lost =
+            absorb * (1.0f - surface_complex_detect(context, surface, b, eta, k, wavelength_nm));
+        u = weights_split(context, lost, absorb, total, u, p);
+        if (u < lost) {
+            p->history |= CHROMA2_HISTORY(SURFACE_ABSORB);
+            return boundary_result_make(EXIT_STOP, PROCESS_SURFACE_ABSORB);
+        }
+        if (u < absorb) {
             p->history |= CHROMA2_HISTORY(SURFACE_DETECT);
             return boundary_result_make(EXIT_STOP, PROCESS_SURFACE_DETECT);
         }
-        p->history |= CHROMA2_HISTORY(SURFACE_ABSORB);
-        return boundary_result_make(EXIT_STOP, PROCESS_SURFACE_ABSORB);
     }
     if (!(transmit > 0.0f) || u < absorb + reflect) {
+        const float second = uniform(photon_draw(context, p, RANDOM_SURFACE, 1).w[0]);
         if (second < table_lookup(scene, surface->reflect_diffuse, wavelength_nm)) {
             return reflect_diffuse(b, photon_draw(context, p, RANDOM_SURFACE, 0), p);
         }

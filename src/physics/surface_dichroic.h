@@ -3,8 +3,9 @@
 #pragma once
 #include "physics/fresnel.h"
 #include "physics/lambert.h"
+#include "physics/weights.h"
 
-/** u: mirrored, transmitted or absorbed. Probabilities whose sum is within 1e-6 of 1 absorb
+/** u: absorbed, mirrored or transmitted. Probabilities whose sum is within 1e-6 of 1 absorb
  *  nothing. Beyond the tabulated angles the nearest one holds. */
 CHROMA2_HOST_DEVICE boundary_result
 surface_dichroic(const step_context *context, const surface_record *surface, const boundary *b,
@@ -16,15 +17,14 @@ surface_dichroic(const step_context *context, const surface_record *surface, con
         angle_table_lookup(scene, surface->angle_reflect, place, p->wavelength_nm);
     const float sum =
         reflect + angle_table_lookup(scene, surface->angle_transmit, place, p->wavelength_nm);
-    if (fabsf(sum - 1.0f) <= 1e-6f) {
-        u *= sum;
+    const float absorb = 1.0f - sum > 1e-6f ? 1.0f - sum : 0.0f;
+    u = weights_split(context, absorb, absorb, absorb + sum, u * (absorb + sum), p);
+    if (u < absorb) {
+        p->history |= CHROMA2_HISTORY(SURFACE_ABSORB);
+        return boundary_result_make(EXIT_STOP, PROCESS_SURFACE_ABSORB);
     }
-    if (u < reflect) {
+    if (u < absorb + reflect) {
         return reflect_specular(context, b, p);
     }
-    if (u < sum) {
-        return fresnel_transmit(context, b, p);
-    }
-    p->history |= CHROMA2_HISTORY(SURFACE_ABSORB);
-    return boundary_result_make(EXIT_STOP, PROCESS_SURFACE_ABSORB);
+    return fresnel_transmit(context, b, p);
 }

@@ -2,6 +2,7 @@
 /** The default surface: absorbs, detects, reflects diffusely, mirrors; transparent for the rest. */
 #pragma once
 #include "physics/lambert.h"
+#include "physics/weights.h"
 
 /** u  the surface's choice, uniform in (0, 1). Probabilities whose sum is within 1e-6 of 1 share
  *     all photons among them; a larger remainder falls through to the bare boundary. */
@@ -14,9 +15,9 @@ surface_plain(const step_context *context, const surface_record *surface, const 
     const float detect = absorb + table_lookup(scene, surface->detect, p->wavelength_nm);
     const float diffuse = detect + table_lookup(scene, surface->reflect_diffuse, p->wavelength_nm);
     const float sum = diffuse + table_lookup(scene, surface->reflect_specular, p->wavelength_nm);
-    if (fabsf(sum - 1.0f) <= 1e-6f) {
-        u *= sum; // rounds to less than sum, since u <= 1 - 2^-24
-    }
+    const float total = fabsf(sum - 1.0f) <= 1e-6f ? sum : 1.0f;
+    u *= total; // rounds to less than sum, since u <= 1 - 2^-24
+    u = weights_split(context, absorb, detect, total, u, p);
     if (u < absorb) {
         p->history |= CHROMA2_HISTORY(SURFACE_ABSORB);
         return boundary_result_make(EXIT_STOP, PROCESS_SURFACE_ABSORB);

@@ -118,6 +118,7 @@ stage_context(const stage_view *view, const event_slot *event)
     context.key = event->key;
     context.event_id = event->event_id;
     context.cull = view->cull;
+    context.weights = NULL;
     return context;
 }
 

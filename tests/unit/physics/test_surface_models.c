@@ -155,28 +155,30 @@ test_angle_models(void **state)
     s.angle_transmit = fixture_by_angle(f, transmit, 2);
     s.angle_reflect_diffuse = fixture_by_angle(f, diffuse, 2);
     s.angle_relative_pde = fixture_by_angle(f, efficiency, 2);
-    meet(f, &s, 0.5, 0.299f, MIRRORED); // half way: reflect is 0.3
-    meet(f, &s, 0.5, 0.301f, FALLS);
-    meet(f, &s, 0.5, 0.599f, FALLS);
-    meet(f, &s, 0.5, 0.601f, ABSORBED);
-    meet(f, &s, 1.5, 0.499f, MIRRORED); // beyond the last angle it holds
-    meet(f, &s, 1.5, 0.501f, FALLS);
+    meet(f, &s, 0.5, 0.399f, ABSORBED); // half way: reflect is 0.3
+    meet(f, &s, 0.5, 0.401f, MIRRORED);
+    meet(f, &s, 0.5, 0.699f, MIRRORED);
+    meet(f, &s, 0.5, 0.701f, FALLS);
+    meet(f, &s, 1.5, 0.199f, ABSORBED); // beyond the last angle it holds
+    meet(f, &s, 1.5, 0.201f, MIRRORED);
+    meet(f, &s, 1.5, 0.699f, MIRRORED);
+    meet(f, &s, 1.5, 0.701f, FALLS);
     s.model = SURFACE_ANGULAR;
-    meet(f, &s, 0.5, 0.299f, FALLS);
-    meet(f, &s, 0.5, 0.301f, MIRRORED);
-    meet(f, &s, 0.5, 0.599f, MIRRORED);
-    meet(f, &s, 0.5, 0.601f, DIFFUSED);
-    meet(f, &s, 0.5, 0.799f, DIFFUSED);
-    meet(f, &s, 0.5, 0.801f, ABSORBED);
+    meet(f, &s, 0.5, 0.199f, ABSORBED);
+    meet(f, &s, 0.5, 0.201f, FALLS);
+    meet(f, &s, 0.5, 0.499f, FALLS);
+    meet(f, &s, 0.5, 0.501f, MIRRORED);
+    meet(f, &s, 0.5, 0.799f, MIRRORED);
+    meet(f, &s, 0.5, 0.801f, DIFFUSED);
     s.model = SURFACE_SIPM_EMPIRICAL;
     s.fill_factor = 0.6f;
     s.dead_reflect_diffuse = 0.5f;
-    meet(f, &s, 0.5, 0.199f, DIFFUSED); // (1 - F) Rd = 0.2, F R = 0.18, F T Q = 0.09
-    meet(f, &s, 0.5, 0.201f, MIRRORED);
-    meet(f, &s, 0.5, 0.379f, MIRRORED);
-    meet(f, &s, 0.5, 0.381f, DETECTED);
-    meet(f, &s, 0.5, 0.469f, DETECTED);
-    meet(f, &s, 0.5, 0.471f, ABSORBED);
+    meet(f, &s, 0.5, 0.529f, ABSORBED); // (1 - F) Rd = 0.2, F R = 0.18, F T Q = 0.09
+    meet(f, &s, 0.5, 0.531f, DETECTED);
+    meet(f, &s, 0.5, 0.619f, DETECTED);
+    meet(f, &s, 0.5, 0.621f, MIRRORED);
+    meet(f, &s, 0.5, 0.799f, MIRRORED);
+    meet(f, &s, 0.5, 0.801f, DIFFUSED);
     fixture_destroy(f);
 }
 
@@ -196,10 +198,13 @@ test_sums_of_one(void **state)
     fixture_constant(f, 0.0f);
     s.angle_relative_pde = fixture_by_angle(f, one, 2);
     meet(f, &s, 0.5, largest_u, FALLS);
+    meet(f, &s, 0.5, smallest_u, MIRRORED);
     s.model = SURFACE_ANGULAR;
     meet(f, &s, 0.5, largest_u, MIRRORED);
+    meet(f, &s, 0.5, smallest_u, FALLS);
     s.model = SURFACE_SIPM_EMPIRICAL;
-    meet(f, &s, 0.5, largest_u, DETECTED);
+    meet(f, &s, 0.5, smallest_u, DETECTED);
+    meet(f, &s, 0.5, largest_u, MIRRORED);
     s = fixture_model(f, SURFACE_WLS);
     s.absorb = fixture_constant(f, 0.69999993f);
     s.reflect_specular = fixture_constant(f, 0.3f);
@@ -244,11 +249,11 @@ test_films(void **state)
     const stack_response m = metal_surface(cos(angle), 1.33, eta, k);
     const float metal = (float)(share_s * m.reflect_s + (1.0 - share_s) * m.reflect_p);
     s = fixture_film(f, SURFACE_DIELECTRIC_METAL, 2.7f, 1.6f, 0.0f);
-    meet(f, &s, 0.6, metal - 1e-4f, MIRRORED);
-    meet(f, &s, 0.6, metal + 1e-4f, ABSORBED);
+    meet(f, &s, 0.6, 1.0f - metal + 1e-4f, MIRRORED);
+    meet(f, &s, 0.6, 1.0f - metal - 1e-4f, ABSORBED);
     s.detect = s.reflect_diffuse = fixture_constant(f, 1.0f);
-    meet(f, &s, 0.6, metal - 1e-4f, DIFFUSED);
-    meet(f, &s, 0.6, metal + 1e-4f, DETECTED);
+    meet(f, &s, 0.6, 1.0f - metal + 1e-4f, DIFFUSED);
+    meet(f, &s, 0.6, 1.0f - metal - 1e-4f, DETECTED);
     fixture_destroy(f);
 }
 
