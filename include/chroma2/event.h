@@ -54,6 +54,10 @@ typedef struct chroma2_event {
     void *on_done_context;
     uint64_t user_tag;
     uint32_t block_log2; // photons in a block: 2^block_log2, [7, 20], default 20
+    uint32_t use_weights;  // 1: absorption and detection take from photons' weights. A photon may
+                           // leave many hits; sums of their weights have the same expectations
+    int32_t scatter_first; // first step of every primary +1: scatters, -1: does not, with the weight
+                           // of that; 0: by chance. Both need session_options.weights
     uint32_t reserved;
 } chroma2_event;
 

@@ -31,7 +31,7 @@ typedef struct chroma2_session_options {
     double compact_occupancy;  // spawned photons become active when fewer than this share of the
                                // slots is active, default 0.5
     uint32_t compact_age_us;   // or when the oldest has waited so long, default 1000
-    uint32_t reserved;
+    uint32_t weights;          // 1: events may use weights: a column more for every photon
 } chroma2_session_options;
 
 CHROMA2_API chroma2_session_options chroma2_session_options_default(void);

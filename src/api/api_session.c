@@ -72,6 +72,7 @@ options_complete(chroma2_session_options *o)
         "events_in_flight is %u (it must lie in [1, 65535])", o->events_in_flight);
     REQUIRE(o->open_blocks < MAX_OPEN_BLOCKS, CHROMA2_INVALID_ARGUMENT,
         "open_blocks is %u (it must lie in [1, %d])", o->open_blocks, (int)MAX_OPEN_BLOCKS - 1);
+    REQUIRE(o->weights <= 1, CHROMA2_INVALID_ARGUMENT, "weights is %u (0 or 1)", o->weights);
     REQUIRE(o->compact_occupancy > 0.0 && o->compact_occupancy <= 1.0, CHROMA2_INVALID_ARGUMENT,
         "compact_occupancy is %g (it must lie in (0, 1])", o->compact_occupancy);
 out:

@@ -6,8 +6,8 @@
 #include "physics/weights.h"
 
 /** u: absorbed, detected, mirrored or diffuse off the dead area. What the sensitive area transmits
- *  is detected with the probability relative_pde. Beyond the tabulated angles the nearest one holds.
- *  Probabilities whose sum is within 1e-6 of 1 absorb nothing. */
+ *  is detected with the probability relative_pde. Beyond the tabulated angles the nearest one
+ *  holds. Probabilities whose sum is within 1e-6 of 1 absorb nothing. */
 CHROMA2_HOST_DEVICE boundary_result
 surface_sipm_empirical(const step_context *context, const surface_record *surface,
     const boundary *b, float u, photon *p)

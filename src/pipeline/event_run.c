@@ -73,6 +73,14 @@ event_check(const chroma2_event *event, const event_run_context *context)
         "event.block_log2 is %u (it must lie in [7, 20])", event->block_log2);
     REQUIRE(event->t0_ns - event->t0_ns == 0.0, CHROMA2_INVALID_ARGUMENT,
         "event.t0_ns is %g (it must be finite)", event->t0_ns);
+    REQUIRE(event->use_weights <= 1, CHROMA2_INVALID_ARGUMENT, "event.use_weights is %u (0 or 1)",
+        event->use_weights);
+    REQUIRE(event->scatter_first >= -1 && event->scatter_first <= 1, CHROMA2_INVALID_ARGUMENT,
+        "event.scatter_first is %d (-1, 0 or 1)", (int)event->scatter_first);
+    REQUIRE((event->use_weights == 0 && event->scatter_first == 0) || context->has_weight,
+        CHROMA2_UNSUPPORTED,
+        "the event uses weights and the session was opened without room for them. Open it with "
+        "weights = 1?");
     for (uint32_t i = 0; i < context->scene->n_materials && !context->has_kin; ++i) {
         REQUIRE(context->scene->materials[i].max_yield <= 1.0f, CHROMA2_UNSUPPORTED,
             "material %u re-emits %g photons on average and the session was opened on a scene "
@@ -127,6 +135,8 @@ run_copy_descriptor(
     self->keep = event->keep;
     self->order = event->order;
     self->block_log2 = event->block_log2;
+    self->use_weights = event->use_weights;
+    self->scatter_first = event->scatter_first;
     self->scene_index = context->scene_index;
     self->key = key_from_seed(event->has_seed != 0 ? event->seed : context->session_seed);
     self->t0_ns = event->t0_ns;
@@ -248,6 +258,8 @@ event_run_fill_slot(event_run *self, uint32_t n_open_blocks, event_slot *out_slo
     slot->n_open_blocks = n_open_blocks;
     slot->one_block = event_run_is_one_block(self);
     slot->cancelled = atomic_load_acquire_u32(&self->is_cancelled);
+    slot->use_weights = self->use_weights;
+    slot->scatter_first = self->scatter_first;
     tables.sources = self->sources.records;
     tables.n_sources = self->sources.n_records;
     tables.source_tables = self->sources.tables;

@@ -13,7 +13,8 @@
 struct event_run {
     /* Fixed once built. */
     chroma2_future *future;
-    uint32_t event_id, max_steps, keep, order, block_log2, scene_index;
+    uint32_t event_id, max_steps, keep, order, block_log2, scene_index, use_weights;
+    int32_t scatter_first;
     random_key key;
     double t0_ns;
     uint64_t user_tag;
@@ -56,7 +57,8 @@ typedef struct event_run_context {
     const scene_view *scene;
     uint32_t scene_index, event_id;
     uint64_t session_seed;
-    bool has_kin; // pages have the columns that secondaries need
+    bool has_kin;    // pages have the columns that secondaries need
+    bool has_weight; // and those of weights
 } event_run_context;
 
 /** Checks a descriptor and builds the run with its future. Chosen ids (replay) may be NULL.

@@ -120,6 +120,7 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     TRY(backend_for_device(options->devices[0], &self->ops, &device));
     TRY(self->ops->open(device, options->threads, &self->backend));
     self->has_kin = options->secondaries != 0 || scene_makes_secondaries(scene);
+    self->has_weight = options->weights != 0;
     self->scenes.memory = self->ops->memory(self->backend);
     self->scenes.tree = options->tree == 0 ? self->ops->best_tree(self->backend)
         : options->tree == 1               ? (uint32_t)TREE_BRUTE
@@ -271,6 +272,7 @@ context_make(orchestrator *self, const chroma2_event *event, event_run_context *
     out_context->scene = scene_view_of(scene);
     out_context->session_seed = self->options.seed;
     out_context->has_kin = self->has_kin;
+    out_context->has_weight = self->has_weight;
     out_context->event_id = event->event_id;
     if (event->event_id == CHROMA2_NEXT_EVENT_ID) {
         out_context->event_id = self->next_event_id++;

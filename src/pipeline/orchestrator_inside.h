@@ -35,7 +35,7 @@ struct orchestrator {
     backend_context *backend;
     stage_plan plan;
     stage_view view;
-    bool has_kin;
+    bool has_kin, has_weight;
     uint64_t event_path_bytes;
 
     arena *device;          // pages, rings, rows, tables: for the session's life

@@ -147,7 +147,9 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
 {
     chroma2_status status = CHROMA2_OK;
     stage_view *const view = &self->view;
-    const unsigned page_options = self->has_kin ? PHOTON_PAGE_KIN : PHOTON_PAGE_PLAIN;
+    const unsigned page_options =
+        (self->has_kin ? (unsigned)PHOTON_PAGE_KIN : (unsigned)PHOTON_PAGE_PLAIN) |
+        (self->has_weight ? (unsigned)PHOTON_PAGE_WEIGHT : (unsigned)PHOTON_PAGE_PLAIN);
     memory_plan plan;
     TRY(memory_plan_make(self, max_slots, page_options, &plan));
     self->event_path_bytes = plan.total_bytes;

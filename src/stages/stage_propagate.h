@@ -28,14 +28,6 @@ event_tracks(const event_slot *event, uint64_t id)
     return event->track_ids[low] == id;
 }
 
-/** Writes a step row if there is room for it; false if there is none. */
-CHROMA2_HOST_DEVICE bool
-step_row_write(const stage_view *view, uint32_t row_index, const photon *p, uint32_t process)
-{
-    row_fill(view->rows + row_index, p, ROW_STEP, process, -1);
-    return queue_push(&view->row_ready, &row_index, 1) == 1;
-}
-
 /** Where a photon goes after a step. */
 enum propagate_end {
     PROPAGATE_GOES_ON,
@@ -93,22 +85,33 @@ propagate_count(event_slot *event, propagate_tally *tally, const step_report *re
     }
 }
 
-/** Claims the rows that a tracked photon's next step writes, and writes the one before its first
- *  step; false if there is no room. */
+/** Writes the rows of one step: of a tracked photon the state after it and, at its first step, the
+ *  one before; of a weighted one what a surface scored. Nothing if there is no room for all.
+ *  scored_channel  -1: no such row */
 CHROMA2_HOST_DEVICE bool
-propagate_claim_row(const stage_view *view, const photon *p, uint32_t *out_row)
+propagate_write_rows(const stage_view *view, bool is_tracked, const photon *before,
+    const photon *after, uint32_t process, const photon *scored, int32_t scored_channel)
 {
-    uint32_t rows[2];
-    const uint32_t need = photon_step(p) == 0 ? 2u : 1u;
-    const uint32_t n = queue_pop(&view->row_free, rows, need);
-    if (n < need) {
-        queue_push(&view->row_free, rows, n);
+    uint32_t rows[3];
+    uint32_t n = 0;
+    const bool is_first = is_tracked && photon_step(before) == 0;
+    const uint32_t need =
+        (is_tracked ? 1u : 0u) + (is_first ? 1u : 0u) + (scored_channel >= 0 ? 1u : 0u);
+    const uint32_t n_free = queue_pop(&view->row_free, rows, need);
+    if (n_free < need) {
+        queue_push(&view->row_free, rows, n_free);
         return false;
     }
-    if (need == 2) {
-        step_row_write(view, rows[1], p, ROW_PROCESS_START);
+    if (is_first) {
+        row_fill(view->rows + rows[n++], before, ROW_STEP, ROW_PROCESS_START, -1);
     }
-    *out_row = rows[0];
+    if (is_tracked) {
+        row_fill(view->rows + rows[n++], after, ROW_STEP, process, -1);
+    }
+    if (scored_channel >= 0) {
+        row_fill(view->rows + rows[n++], scored, ROW_HIT, ROW_PROCESS_START, scored_channel);
+    }
+    queue_push(&view->row_ready, rows, n);
     return true;
 }
 
@@ -129,19 +132,26 @@ propagate_finish(
     return retire_rows_due(event, channel) != 0 ? PROPAGATE_ROW_DUE : PROPAGATE_RETIRES;
 }
 
-/** One step of one photon; returns enum propagate_end. */
+/** One step of one photon; returns enum propagate_end. A step whose rows find no room has not
+ *  happened: it will be the same when it is made again. */
 CHROMA2_HOST_DEVICE uint32_t
 propagate_step(const stage_view *view, event_slot *event, photon *p, propagate_tally *tally)
 {
-    const step_context context = stage_context(view, event);
-    uint32_t row_index = NO_PRIMITIVE;
+    step_context context = stage_context(view, event);
+    step_weights weights;
     if (CHROMA2_UNLIKELY(atomic_load_relaxed_u32(&event->cancelled) != 0)) {
         p->history |= CHROMA2_HISTORY(CANCELLED_PHOTON);
         return propagate_finish(context.scene, event, p, tally);
     }
-    if (CHROMA2_UNLIKELY((event->keep & EVENT_KEEP_STEPS) != 0) &&
-        event_tracks(event, photon_id(p)) && !propagate_claim_row(view, p, &row_index)) {
-        return PROPAGATE_NO_ROOM;
+    const bool is_weighted = event->use_weights != 0 || event->scatter_first != 0;
+    const bool is_tracked = CHROMA2_UNLIKELY((event->keep & EVENT_KEEP_STEPS) != 0) &&
+        event_tracks(event, photon_id(p));
+    const photon before = *p;
+    if (CHROMA2_UNLIKELY(is_weighted)) {
+        weights.use_weights = event->use_weights;
+        weights.scatter_first = event->scatter_first;
+        weights.scored = before;
+        context.weights = &weights;
     }
     trace_work work;
     work.nodes = 0;
@@ -149,10 +159,24 @@ propagate_step(const stage_view *view, event_slot *event, photon *p, propagate_t
     const step_search search = step_begin(&context, p);
     const trace_hit hit = trace_nearest(context.scene, &search.ray, &work);
     const step_report report = step_end(&context, p, &search, &hit);
-    propagate_count(event, tally, &report, &work);
-    if (CHROMA2_UNLIKELY(row_index != NO_PRIMITIVE)) {
-        step_row_write(view, row_index, p, report.process);
+    if (CHROMA2_UNLIKELY(is_tracked || is_weighted)) {
+        int32_t channel = -1;
+        if (is_weighted && weights.scored.weight > 0.0f) {
+            channel = retire_channel(context.scene, &weights.scored);
+        }
+        const bool has_row = channel >= 0 && (event->keep & EVENT_KEEP_HITS) != 0;
+        if ((is_tracked || has_row) &&
+            !propagate_write_rows(view, is_tracked, &before, p, report.process, &weights.scored,
+                has_row ? channel : -1)) {
+            *p = before;
+            return PROPAGATE_NO_ROOM;
+        }
+        if (channel >= 0) {
+            ledger_add(event, LEDGER_hits, 1);
+            tally->hits += 1;
+        }
     }
+    propagate_count(event, tally, &report, &work);
     if (photon_mode_of(p) == MODE_SPAWNING) {
         return PROPAGATE_SPAWNS;
     }

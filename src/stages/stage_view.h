@@ -58,6 +58,8 @@ typedef struct event_slot {
     uint32_t n_open_blocks; // <= MAX_OPEN_BLOCKS
     uint32_t one_block;     // 1: all photons are in block 0, whatever their ids
     uint32_t cancelled;     // atomic
+    uint32_t use_weights;
+    int32_t scatter_first;
     uint32_t spare;
     uint64_t ledger[N_LEDGER];              // atomic
     uint64_t outstanding[MAX_OPEN_BLOCKS];  // atomic: photons of a block not yet ended, + 1 guard

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Weights: whatever a surface or a medium does to a weighted photon, summed over its choices, is
- *  what it does to photons by chance; and a forced or forbidden scattering takes its probability. */
+ *  what it does to photons by chance; and a forced or forbidden scattering takes its probability.
+ */
 #include "stat/statistics.h"
 #include "stat/surface_fixture.h"
 
