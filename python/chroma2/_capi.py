@@ -764,6 +764,8 @@ class EventSpec:
     n_batch: int = 0
     columns: Mapping[str, ColumnSpec] = field(default_factory=dict)
     track_photons: NDArray[np.uint64] | None = None
+    use_weights: bool = False
+    scatter_first: int = 0
 
 
 def _sources(pins: Pins, sources: Sequence[Mapping[str, Any]]) -> Any:
@@ -825,6 +827,8 @@ def _event(pins: Pins, spec: EventSpec) -> Any:
         e.n_track_photons = len(spec.track_photons)
     e.user_tag = spec.user_tag
     e.block_log2 = spec.block_log2
+    e.use_weights = int(spec.use_weights)
+    e.scatter_first = spec.scatter_first
     pins.append(e)
     return e
 

@@ -75,6 +75,7 @@ class SessionConfig:
     secondaries: bool | None = None
     compact_occupancy: float | None = None
     compact_age_us: int | None = None
+    weights: bool = False
 
 
 @dataclass

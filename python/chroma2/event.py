@@ -44,6 +44,10 @@ class EventDescriptor:
     ordered        False hands rows out as they come, the same set in another order
     user_tag       [0, 2^64), travels untouched
     block_log2     a block is 2^block_log2 photons, [7, 20]
+    use_weights    absorption and detection take from the photons' weights: a photon may leave many
+                   hits, and sums of their weights have the same expectations
+    scatter_first  1: the first step of every photon scatters, -1: it does not, with the weight of
+                   that; 0: by chance. Both need Session(weights=True)
 
     Raises InvalidArgument and InvalidType, naming the field, the value and the rule.
     """
@@ -64,6 +68,8 @@ class EventDescriptor:
     ordered: bool = True
     user_tag: int = 0
     block_log2: int = 20
+    use_weights: bool = False
+    scatter_first: int = 0
     _flat: list[Source] = field(default_factory=list, init=False, repr=False, compare=False)
     _tracks: NDArray[np.uint64] | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -101,6 +107,7 @@ class EventDescriptor:
             _whole("n_photons", self.n_photons, 1, 2**40)
         _whole("user_tag", self.user_tag, 0, 2**64 - 1)
         _whole("block_log2", self.block_log2, 7, 20)
+        _whole("scatter_first", self.scatter_first, -1, 1)
         if not np.isfinite(self.t0):
             raise InvalidArgument(f"t0 is {self.t0} (it must be finite)")
         for name in ("on_hits", "on_block"):
@@ -149,6 +156,8 @@ class EventDescriptor:
             n_batch=0 if photons is None else len(photons),
             columns={} if photons is None else photons._batch(),
             track_photons=self._tracks,
+            use_weights=bool(self.use_weights),
+            scatter_first=int(self.scatter_first),
         )
 
 

@@ -57,6 +57,7 @@ class Session:
     microsteps      steps before a photon goes back to the ring
     tree            "auto", "brute", 4 or 8: how the nearest hit is found
     cull            False searches beyond the free path: the same results, slower
+    weights         room for events with use_weights or scatter_first: 4 bytes more a photon
     events_in_flight, open_blocks, secondaries, compact_occupancy, compact_age_us
                     see chroma2/session.h; None: its default
 
@@ -84,6 +85,7 @@ class Session:
         secondaries: bool | None = None,
         compact_occupancy: float | None = None,
         compact_age_us: int | None = None,
+        weights: bool = False,
     ) -> None:
         self._scene = _scene_of(detector)
         self._seen: set[int] = set()
@@ -111,6 +113,7 @@ class Session:
                 options[name] = _option(name, value, high, low=1)
         options["tree"] = _tree(tree)
         options["no_cull"] = int(not cull)
+        options["weights"] = int(weights)
         if secondaries is not None:
             options["secondaries"] = int(secondaries)
         if compact_occupancy is not None:

@@ -80,6 +80,29 @@ def test_faces(faces, absorbs):
     assert np.all(((flags & chroma2.SURFACE_ABSORB) != 0) == bool(absorbs))
 
 
+def test_weights_have_the_same_expectations():
+    surface = chroma2.Surface("wall")
+    surface.set("detect", 0.2)
+    surface.set("absorb", 0.3)
+    surface.set("reflect_diffuse", 0.5)
+    sums = []
+    with chroma2.Session(
+        detector=box_with(surface), device_id="cpu", seed=5, weights=True
+    ) as session:
+        for use_weights in (False, True):
+            event = chroma2.EventDescriptor(
+                sources=chroma2.sources.isotropic(20_000), use_weights=use_weights
+            )
+            hits = session.submit_event(event).result().hits
+            sums.append(float(np.sum(hits.weights, dtype=np.float64)))
+    assert abs(sums[0] - 8000) < 5 * np.sqrt(20_000 * 0.4 * 0.6)
+    assert sums[1] == pytest.approx(8000, abs=20)  # 0.2 / (1 - 0.5), hardly by chance
+    with chroma2.Session(detector=box_with(surface), device_id="cpu") as session:
+        event = chroma2.EventDescriptor(sources=chroma2.sources.isotropic(10), scatter_first=1)
+        with pytest.raises(errors.Unsupported, match="weights = 1"):
+            session.submit_event(event)
+
+
 def test_what_a_model_does_not_use_is_told():
     surface = chroma2.Surface("film", "complex")
     surface.set("eta", 2.0)
