@@ -344,6 +344,7 @@ def _replay(options: argparse.Namespace) -> int:
             physics=str(a["physics"]),
             switches=str(a["switches"]),
             threads=options.threads,
+            weights=row.use_weights or row.scatter_first != 0,
         ) as session:
             arithmetic = session.info["arithmetic"]
             if arithmetic != a["arithmetic"]:
@@ -376,6 +377,8 @@ def _replay_one(session: Session, row: Any, photon: int, start: Photons | None) 
         user_tag=row.user_tag,
         block_log2=20,
         sources=None,
+        use_weights=row.use_weights,
+        scatter_first=row.scatter_first,
     )
     if start is None:
         spec.sources = [s._c_fields(session.scene) for s in row.sources]

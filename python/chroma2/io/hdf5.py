@@ -10,7 +10,7 @@ Layout, schema version 1; units are attributes of every column:
     /                 format, schema_version, chroma2_version, created, is_complete, seed, physics,
                       switches, arithmetic, backend, device, scene_hash, detector, units
     /events/          event_id, seed, t0, max_steps, first_photon, n_photons, user_tag, wall_s,
-                      keep, sources (JSON), and every number of the ledger
+                      use_weights, scatter_first, keep, sources (JSON), and the ledger
     /hits/            columns of Hits           /photons_end/  columns of PhotonsEnd
     /photon_tracks/   columns of Tracks         /start/        photons that events started from
     /channels/        position, channel_id, channel_type, solid_id
@@ -159,6 +159,8 @@ class Writer:
             "n_photons": (result.n_photons, np.uint64, "1", "photon ids in the range"),
             "user_tag": (result.user_tag, np.uint64, "1", "the user's"),
             "wall_s": (result.wall_s, np.float64, "s", "from first start to last end"),
+            "use_weights": (event.use_weights, np.uint32, "1", "1: photons have weights"),
+            "scatter_first": (event.scatter_first, np.int32, "1", "1 forced, -1 forbidden, 0"),
         }
         for name, value in result.ledger.to_dict().items():
             row[f"ledger_{name}"] = (value, np.uint64, "1", "of the ledger")
@@ -364,6 +366,8 @@ class EventRow(NamedTuple):
     keep: tuple[str, ...]
     sources: tuple[Source, ...]
     ledger: Ledger
+    use_weights: bool = False
+    scatter_first: int = 0
 
 
 class ResultFile:
@@ -458,6 +462,8 @@ class ResultFile:
                     tuple(columns["keep"][i].decode().split("|")),
                     tuple(Source.from_dict(s) for s in sources),
                     Ledger(ledger),
+                    bool(columns["use_weights"][i]) if "use_weights" in columns else False,
+                    int(columns["scatter_first"][i]) if "scatter_first" in columns else 0,
                 )
 
     def event(self, event_id: int) -> EventRow:
