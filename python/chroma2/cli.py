@@ -129,7 +129,9 @@ def _describe(session: Session) -> None:
     _say("backend", f"{i['backend']} ({i['device']})")
     _say("physics preset", i["physics"])
     switches = dict(s.partition("=")[::2] for s in str(i["switches"]).split())
-    _say("timing switch", switches.get("timing", "?"))
+    timing = switches.get("timing", "?")
+    meaning = {"0": "phase velocity", "1": "group velocity"}.get(timing)
+    _say("timing switch", f"{timing} ({meaning})" if meaning else timing)
     scene = session.scene
     _say(
         "detector",
@@ -430,7 +432,7 @@ def _doctor(options: argparse.Namespace) -> int:
         line("FAILED", "C library", str(error))
         return 1
     try:
-        result = _small_run()
+        result = _small_run("cpu")
         ok = result.ledger.is_balanced and len(result.hits) > 0
         healthy &= ok
         line(
@@ -441,12 +443,12 @@ def _doctor(options: argparse.Namespace) -> int:
     except Error as error:
         healthy = False
         line("FAILED", "a small simulation", f"{type(error).__name__}: {error}")
-    nvidia = shutil.which("nvidia-smi") or pathlib.Path("/dev/nvidia0").exists()
-    line(
-        "ok" if not nvidia else "note",
-        "GPU",
-        "found; this version computes on the CPU" if nvidia else "none; the CPU does the work",
-    )
+    try:
+        found = _small_run(0)
+        line("ok", "GPU", f"{len(found.hits):,} hits of {found.n_photons:,} photons")
+    except Error as error:
+        has_one = shutil.which("nvidia-smi") or pathlib.Path("/dev/nvidia0").exists()
+        line("note" if has_one else "ok", "GPU", f"not used; the CPU does the work ({error})")
     for package, extra, purpose in (
         ("matplotlib", "plot", "pictures of events"),
         ("trimesh", "geometry", "mesh files"),
@@ -465,7 +467,7 @@ def _doctor(options: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
-def _small_run() -> Result:
+def _small_run(device: Any) -> Result:
     from chroma2 import make, optics, sources
     from chroma2.detector import Detector, Solid, Surface
 
@@ -474,7 +476,7 @@ def _small_run() -> Result:
     wall.set("absorb", 0.5)
     detector = Detector()
     detector.add_pmt(Solid(make.cube(1000.0), optics.water(), optics.vacuum(), wall))
-    with chroma2.Session("cpu", detector, 1) as session:
+    with chroma2.Session(device, detector, 1) as session:
         return session.submit_event(
             chroma2.EventDescriptor(sources=[sources.isotropic(1000)])
         ).result()
