@@ -113,7 +113,7 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     pthread_cond_init(&self->space, NULL);
     TRY(wake_signal_init(&self->admission_signal));
     TRY(wake_signal_init(&self->dispatch_signal));
-    REQUIRE(scene != NULL && scene_view_of(scene) != NULL, CHROMA2_WRONG_STATE,
+    REQUIRE(scene != NULL && scene_is_committed(scene), CHROMA2_WRONG_STATE,
         "the session's scene is %s. Call chroma2_scene_commit first?",
         scene == NULL ? "NULL" : "not committed");
     int32_t device = 0;

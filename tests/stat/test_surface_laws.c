@@ -4,11 +4,12 @@
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 static const vec3 centre = {0.0f, 0.0f, 0.0f};
 

@@ -6,11 +6,12 @@
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 static const double good_nm[3] = {300.0, 400.0, 500.0};
 static const double good_density[3] = {0.0, 1.0, 0.0};

@@ -4,11 +4,12 @@
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 typedef struct reference {
     double r_s, r_p, t_s, t_p, cos_t;

@@ -3,11 +3,12 @@
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 static void
 test_cdf_ends_and_steps(void **state)

@@ -5,11 +5,12 @@
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 static const vec3 along_x = {1.0f, 0.0f, 0.0f};
 static const vec3 origin = {0.0f, 1.0f, 2.0f};
