@@ -218,7 +218,8 @@ def _run(options: argparse.Namespace) -> int:
 
     config = config_module.load(options.config)
     folder = options.config.resolve().parent
-    events = config.descriptors()
+    n_events = config.event.n_events
+    next(config.descriptors())  # faults of the sources show before anything is opened
     detector = config_module.load_detector(config.detector.python, folder, os.getcwd())
     session_options = dataclasses.asdict(config.session)
     for name, value in (
@@ -247,11 +248,11 @@ def _run(options: argparse.Namespace) -> int:
                     flush_rows=out.flush_rows,
                     attributes={"detector_folder": str(folder)},
                 ) as writer,
-                Progress(len(events), "events") as bar,
+                Progress(n_events, "events") as bar,
             ):
                 start = time.monotonic()
                 photons = hits = 0
-                for i, (event, future) in enumerate(_in_flight(session, events)):
+                for i, (event, future) in enumerate(_in_flight(session, config.descriptors())):
                     try:
                         result = future.result()
                     except Error as error:
@@ -271,7 +272,7 @@ def _run(options: argparse.Namespace) -> int:
         return 143
     finally:
         signal.signal(signal.SIGTERM, before)
-    _say("events", f"{len(events) - failed:,} of {len(events):,}")
+    _say("events", f"{n_events - failed:,} of {n_events:,}")
     _say("photons", f"{photons:,}")
     _say("photons/s", f"{photons / max(1e-9, seconds):,.0f}")
     _say("hits", f"{hits:,}")

@@ -152,14 +152,14 @@ def test_from_arrays_takes_every_scene(scenes, key):
 
 
 def test_unknown_surface_models_are_refused(scenes):
-    with pytest.raises(errors.Unsupported, match="surface '.*' has model '.*', which"):
+    with pytest.raises(errors.Unsupported, match=r"surface '.*' has model '.*', which"):
         chroma2.Detector.from_arrays(**scenes.build("S6")).build()
     surface = chroma2.Surface("film", "complex")
     detector = water_box()
     detector.add_solid(
         chroma2.Solid(chroma2.make.cube(1.0), optics.vacuum(), optics.vacuum(), surface)
     )
-    with pytest.raises(NotImplementedError, match="film.*'complex'"):
+    with pytest.raises(NotImplementedError, match=r"film.*'complex'"):
         detector.build()
 
 
@@ -345,4 +345,6 @@ def test_demo_detector():
     assert 1900 <= scene.num_channels <= 2100
     assert scene.info["n_meshes"] == 1
     r = np.hypot(*scene.channels.position[:, :2].T)
-    assert r.max() < chroma2.demo.RADIUS and len(np.unique(scene.channels.position, axis=0)) == len(r)
+    assert r.max() < chroma2.demo.RADIUS and len(np.unique(scene.channels.position, axis=0)) == len(
+        r
+    )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Tables: against their sources' check values, and against plain sense."""
 
+import itertools
 import math
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_surfaces_add_to_one():
                 assert table[1].min() >= 0
                 total += np.interp(w, *table)
         assert total == pytest.approx(np.ones(len(w)), abs=1e-12)
-    with pytest.raises(errors.InvalidArgument, match="reflectivity is 0.9"):
+    with pytest.raises(errors.InvalidArgument, match=r"reflectivity is 0\.9"):
         optics.bialkali_photocathode(0.9)
 
 
@@ -143,7 +144,7 @@ def test_muon_energy_loss():
 def test_muon_slows_down():
     steps = sources.muon(300.0, (0, 0, 0), (1, 0, 0), "water", step=5.0)
     betas = [s.fields["beta"] for s in steps]
-    assert all(a > b for a, b in zip(betas, betas[1:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(betas))
     energies = np.linspace(33.6, 300.0, 20000)  # 33.6 MeV: beta = 1/1.6 * ... the cut
     path_mm = 10 * np.sum(np.diff(energies) / [sources.muon_energy_loss(e) for e in energies[1:]])
     assert len(steps) * 5.0 == pytest.approx(path_mm, rel=0.02)

@@ -305,7 +305,7 @@ def _create(path: pathlib.Path) -> Any:
 def _append(file: Any, table: str, name: str, column: _Column, compression: str | None) -> None:
     import h5py
 
-    group = file.require_group(table)
+    group = file[table] if table in file else file.create_group(table, track_order=True)
     data = column.data
     if name not in group:
         dtype = h5py.string_dtype() if data.dtype == object else data.dtype
