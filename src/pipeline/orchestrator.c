@@ -50,7 +50,9 @@ tables_make(orchestrator *self)
     self->runs = calloc(n, sizeof(event_run *));
     self->issuing = calloc(n, sizeof(event_run *));
     self->free_slots = calloc(n, sizeof *self->free_slots);
-    REQUIRE(self->runs != NULL && self->issuing != NULL && self->free_slots != NULL,
+    self->n_orders_out = calloc(n, sizeof *self->n_orders_out);
+    REQUIRE(self->runs != NULL && self->issuing != NULL && self->free_slots != NULL &&
+            self->n_orders_out != NULL,
         CHROMA2_OUT_OF_MEMORY, "no host memory for %u events in flight", n);
     for (uint32_t i = 0; i < n; ++i) {
         self->free_slots[i] = n - 1 - i;
@@ -60,6 +62,7 @@ tables_make(orchestrator *self)
         self->free_orders[i] = N_ORDERS - 1 - i;
     }
     self->n_free_orders = N_ORDERS;
+    self->most_orders = 2 + 2 * self->ops->n_threads(self->backend);
     self->rows = calloc(DRAIN_ROWS, sizeof *self->rows);
     REQUIRE(self->rows != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory to drain rows");
     TRY(queue_create(mem_ops_host(), n, &self->issue_ring));
@@ -226,6 +229,7 @@ orchestrator_destroy(orchestrator *self)
     free(self->runs);
     free(self->issuing);
     free(self->free_slots);
+    free(self->n_orders_out);
     free(self->rows);
     queue_destroy(self->issue_ring);
     wake_signal_reset(&self->admission_signal);

@@ -67,6 +67,8 @@ struct orchestrator {
     uint32_t free_orders[N_ORDERS];
     uint32_t n_free_orders;
     event_run **issuing; // [events_in_flight] events that still get orders
+    uint32_t *n_orders_out; // [events_in_flight] orders of a slot that have not come back
+    uint32_t most_orders;   // that one event may have out: what comes later waits behind these
     uint32_t n_issuing, cursor;
     uint32_t n_ingested;
     ingest_task ingest_tasks[N_ORDERS];

@@ -367,7 +367,7 @@ a_future_may_be_destroyed_before_its_event_is_over(void **state)
 {
     (void)state;
     chroma2_session *const session = events_open("larbox", NULL);
-    const chroma2_source source = test_scene_source("larbox", 20000);
+    const chroma2_source source = test_scene_source("larbox", 5000);
     const chroma2_event event = events_descriptor(&source);
     for (int i = 0; i < 10; ++i) {
         chroma2_future_destroy(events_submit(session, &event));
@@ -403,6 +403,50 @@ a_short_event_overtakes_a_long_one(void **state)
         assert_true(ended < total / 10);
         chroma2_future_cancel(future);
         chroma2_result_destroy(events_take(future, CHROMA2_CANCELLED));
+    }
+    chroma2_session_destroy(session);
+}
+
+/** Orders and staging buffers are fewer than these events want. */
+static void
+a_short_event_gets_its_turn_among_many_long_ones(void **state)
+{
+    (void)state;
+    enum { N_LONG = 24 };
+    static const double zero[3] = {0.0, 0.0, 0.0};
+    static const double nm = 128.0;
+    chroma2_session *const session = events_open("larbox", NULL);
+    const chroma2_source endless = test_scene_source("larbox", ENDLESS);
+    const chroma2_source few = test_scene_source("larbox", 100);
+    chroma2_photon_batch batch = chroma2_photon_batch_default();
+    batch.position = (chroma2_column){zero, 0, sizeof zero[0], CHROMA2_FLOAT64};
+    batch.wavelength = (chroma2_column){&nm, 0, 0, CHROMA2_FLOAT64};
+    for (int is_array = 0; is_array < 2; ++is_array) {
+        chroma2_event long_event = events_descriptor(&endless);
+        chroma2_event short_event = events_descriptor(&few);
+        chroma2_photon_batch short_batch = batch;
+        chroma2_future *futures[N_LONG];
+        long_event.keep = 0;
+        batch.n = 300000;
+        short_batch.n = 100;
+        if (is_array == 1) {
+            long_event.n_sources = short_event.n_sources = 0;
+            long_event.batch = &batch;
+            short_event.batch = &short_batch;
+        }
+        for (int i = 0; i < N_LONG; ++i) {
+            futures[i] = events_submit(session, &long_event);
+        }
+        for (int i = 0; i < 3; ++i) {
+            chroma2_result_destroy(events_run(session, &short_event));
+        }
+        assert_int_equal(chroma2_future_is_done(futures[N_LONG - 1]), 0);
+        for (int i = 0; i < N_LONG; ++i) {
+            chroma2_future_cancel(futures[i]);
+        }
+        for (int i = 0; i < N_LONG; ++i) {
+            chroma2_result_destroy(events_take(futures[i], CHROMA2_CANCELLED));
+        }
     }
     chroma2_session_destroy(session);
 }
@@ -802,6 +846,7 @@ main(void)
         cmocka_unit_test(a_cancelled_event_leaves_the_next_one_whole),
         cmocka_unit_test(a_future_may_be_destroyed_before_its_event_is_over),
         cmocka_unit_test(a_short_event_overtakes_a_long_one),
+        cmocka_unit_test(a_short_event_gets_its_turn_among_many_long_ones),
         cmocka_unit_test(many_threads_share_a_session_with_room_for_one_event),
         cmocka_unit_test(draining_finishes_what_was_submitted),
         cmocka_unit_test(closing_cancels_what_is_pending_and_resolves_every_future),

@@ -416,13 +416,15 @@ a_slow_callback_slows_and_shows(void **state)
     chroma2_session_destroy(session);
 }
 
-/** One slot, chunks of one, every photon tracked, secondaries: the narrowest session there is. */
+/** One slot, chunks of one, every photon tracked, secondaries that move up late or never by age: the
+ *  narrowest session there is. */
 static void
 one_slot_is_enough(void **state)
 {
     (void)state;
-    static const char *const scenes[] = {"larbox", "cascade"};
-    for (int s = 0; s < 2; ++s) {
+    static const char *const scenes[] = {"larbox", "cascade", "cascade"};
+    static const uint32_t ages_us[] = {0, 1, UINT32_MAX};
+    for (int s = 0; s < 3; ++s) {
         const chroma2_source source = test_scene_source(scenes[s], 300);
         chroma2_event event = events_descriptor(&source);
         event.keep |= CHROMA2_KEEP_TRACKS;
@@ -437,11 +439,12 @@ one_slot_is_enough(void **state)
         options.events_in_flight = 1;
         options.threads = 3;
         options.compact_occupancy = 1e-9;
+        options.compact_age_us = ages_us[s];
         event.block_log2 = 7;
         chroma2_session *const narrow = events_open(scenes[s], &options);
         chroma2_result *const result = events_run(narrow, &event);
         events_expect_equal(result, expected);
-        if (s == 1) {
+        if (s > 0) {
             assert_true(events_metric(narrow, "spawn_retries") > 0);
         }
         chroma2_result_destroy(result);

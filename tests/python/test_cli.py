@@ -166,18 +166,25 @@ def test_telemetry_lines(folder, capsys, monkeypatch):
     assert "telemetry" in capsys.readouterr().err
 
 
-def test_a_terminated_run_keeps_what_it_had(folder):
-    text = CONFIG.replace("n_events = 3", "n_events = 1000000").replace("n = 300", "n = 20000")
+@pytest.mark.parametrize(("n", "n_events"), [(20_000, 1_000_000), (1_000_000_000, 1)])
+def test_a_terminated_run_keeps_what_it_had(folder, n, n_events):
+    """Many small events, and one large one whose hits stream."""
+    text = CONFIG.replace("n_events = 3", f"n_events = {n_events}").replace("n = 300", f"n = {n}")
+    text = text.replace("[output]", "[output]\nflush_rows = 5000")
     (folder / "config.toml").write_text(text)
     program = [sys.executable, "-m", "chroma2", "run", "config.toml"]
     child = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    time.sleep(4)
+    segments = folder / "out/results.h5.segments"
+    end = time.monotonic() + 60
+    while len(list(segments.glob("*.h5"))) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
     child.send_signal(signal.SIGTERM)
-    _, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=100)
     assert child.returncode == 143 and "holds the events that had ended" in err
     with hdf5.open_results(folder / "out/results.h5") as file:
         ids = [row.event_id for row in file.events()]
-    assert len(ids) > 1 and ids == list(range(len(ids)))
+        assert file.is_complete and file.n_rows("hits") > 5000
+    assert ids == list(range(len(ids))) and (n_events == 1) == (ids == [])
 
 
 BAD = [

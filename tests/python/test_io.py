@@ -68,7 +68,8 @@ def test_round_trip(session, tmp_path):
 def test_layout_for_other_programs(session, tmp_path):
     """Flat columns with units; the bits of flags are spelled out."""
     path = tmp_path / "results.h5"
-    write(session, path, [event(300, event_id=310)], compression="gzip")
+    light = [event(300, event_id=310 + i) for i in range(3)]
+    write(session, path, light, compression="gzip")
     with h5py.File(path) as file:
         assert file.attrs["format"] == "chroma2 results" and file.attrs["schema_version"] == 1
         hits = file["hits"]
@@ -76,7 +77,8 @@ def test_layout_for_other_programs(session, tmp_path):
         assert hits["wavelengths"].attrs["units"] == "nm" and "event_id" in hits
         assert len({len(column) for column in hits.values()}) == 1
         assert json.loads(hits["flags"].attrs["bits"])["SURFACE_DETECT"] == 4
-        sources = json.loads(file["events"]["sources"][0])
+        sources = json.loads(file["sources"]["json"][file["events"]["sources"][0]])
+        assert len(file["sources"]["json"]) == 1  # equal ones are stored once
         assert sources[0]["kind"] == "isotropic" and sources[0]["n_photons"] == 300
         assert all("units" in c.attrs for group in file.values() for c in group.values())
 

@@ -130,23 +130,23 @@ typedef struct bad_value {
 } bad_value;
 
 static const bad_value bad_values[] = {
-    {POS, NAN, "is nan"},
-    {POS, INFINITY, "is inf"},
-    {POS, -INFINITY, "is -inf"},
+    {POS, (double)NAN, "is nan"},
+    {POS, HUGE_VAL, "is inf"},
+    {POS, -HUGE_VAL, "is -inf"},
     {POS, 1e39, "is 1e+39"}, // no float
-    {DIR, NAN, "is nan"},
-    {DIR, INFINITY, "is inf"},
+    {DIR, (double)NAN, "is nan"},
+    {DIR, HUGE_VAL, "is inf"},
     {DIR, -1e300, "is -1e+300"},
-    {POL, NAN, "is nan"},
-    {POL, -INFINITY, "is -inf"},
-    {WAVELENGTHS, NAN, "is nan"},
-    {WAVELENGTHS, INFINITY, "is inf"},
+    {POL, (double)NAN, "is nan"},
+    {POL, -HUGE_VAL, "is -inf"},
+    {WAVELENGTHS, (double)NAN, "is nan"},
+    {WAVELENGTHS, HUGE_VAL, "is inf"},
     {WAVELENGTHS, 0.0, "is 0 "},
     {WAVELENGTHS, -0.0, "is -0 "},
     {WAVELENGTHS, -400.0, "is -400 "},
     {WAVELENGTHS, 1e-60, "is 1e-60 "}, // 0 as a float
-    {TIMES, NAN, "is nan"},
-    {TIMES, INFINITY, "is inf"},
+    {TIMES, (double)NAN, "is nan"},
+    {TIMES, HUGE_VAL, "is inf"},
     {TIMES, -1e39, "is -1e+39"},
 };
 
