@@ -22,9 +22,9 @@ if command -v pkg-config > /dev/null; then
     export PKG_CONFIG_PATH
     test "$(pkg-config --modversion chroma2)" = \
         "$(sed -n 's/^project(chroma2 VERSION \([0-9.]*\).*/\1/p' "$source_dir/CMakeLists.txt")"
-    # --define-prefix: the build was configured for another prefix. eval: pkg-config escapes blanks.
+    # eval: pkg-config escapes blanks.
     eval "${CC:-cc} -std=c17 -Wall -Wextra -Werror $flags \"\$source_dir/examples/first_light.c\" \
-        -o \"\$work/by_pkg_config\" $(pkg-config --define-prefix --cflags --libs chroma2)"
+        -o \"\$work/by_pkg_config\" $(pkg-config --cflags --libs chroma2)"
     "$work/by_pkg_config" > "$work/pkg_config.out"
     cat "$work/pkg_config.out"
 else

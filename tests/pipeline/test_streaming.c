@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Blocks of rows while an event runs: when they come, in which order, what a callback may do, and
  *  that neither slow callbacks nor full rings nor little memory stop the photons. */
+#include "base/portable.h"
+#include "runtime/signal.h"
+#include "support/events.h"
+
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/portable.h"
-#include "runtime/signal.h"
-#include "support/events.h"
+#include <cmocka.h>
 
 #define ENDLESS 100000000u
 
@@ -131,8 +132,8 @@ blocks_of_several_events_come_serially_in_order_and_make_the_whole(void **state)
             assert_int_equal(readers[i].n_calls, (source.n_photons + size - 1) / size);
             assert_int_equal(readers[i].next_photon, source.n_photons);
             for (int rows = 0; rows < CHROMA2_N_ROW_KINDS; ++rows) {
-                assert_int_equal(readers[i].next_row[rows],
-                    chroma2_result_n_rows(expected, (chroma2_rows)rows));
+                assert_int_equal(
+                    readers[i].next_row[rows], chroma2_result_n_rows(expected, (chroma2_rows)rows));
                 assert_int_equal(chroma2_result_n_rows(result, (chroma2_rows)rows), 0);
             }
             chroma2_result_destroy(result);
@@ -230,7 +231,8 @@ a_failing_callback_fails_its_event_and_no_other(void **state)
     chroma2_session_destroy(session);
 }
 
-/* ---- what a callback may do -------------------------------------------------------------------- */
+/* ---- what a callback may do --------------------------------------------------------------------
+ */
 
 typedef struct daring {
     chroma2_session *session;
@@ -343,7 +345,8 @@ the_done_callback_comes_once_and_may_take_the_result(void **state)
     chroma2_session_destroy(session);
 }
 
-/* ---- full rings and little memory --------------------------------------------------------------- */
+/* ---- full rings and little memory ---------------------------------------------------------------
+ */
 
 typedef struct blocker {
     block_reader reader;
@@ -416,8 +419,8 @@ a_slow_callback_slows_and_shows(void **state)
     chroma2_session_destroy(session);
 }
 
-/** One slot, chunks of one, every photon tracked, secondaries that move up late or never by age: the
- *  narrowest session there is. */
+/** One slot, chunks of one, every photon tracked, secondaries that move up late or never by age:
+ *  the narrowest session there is. */
 static void
 one_slot_is_enough(void **state)
 {

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** The CPU backend's link: no row of a finished block is left behind, and draining ends. */
+#include "backends/cpu/cpu_context.h"
+#include "runtime/queue.h"
+
+#include <pthread.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "backends/cpu/cpu_context.h"
-#include "runtime/queue.h"
+#include <cmocka.h>
 
 enum { N_ROWS = 64, BLOCK_ENTRY = 5 };
 
