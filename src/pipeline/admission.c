@@ -123,7 +123,7 @@ order_pack(void *context)
     const photon_order *const order = &self->orders[task->order_index];
     batch_pack(&task->run->batch, order->first_photon, order->ids, order->n,
         (float *)(uintptr_t)order->staged);
-    metric_add(&self->view.metrics, METRIC_bytes_in,
+    metric_add(&self->own_metrics, METRIC_bytes_in,
         (uint64_t)order->n * batch_floats(order->columns) * sizeof(float));
     self->ops->order_publish(self->backend, task->order_index, order);
 }
@@ -234,9 +234,9 @@ admission_main(void *argument)
             const uint64_t begin = clock_now_ns();
             wake_signal_wait(&self->admission_signal, seen, obstacle == ISSUE_OVER ? 50000000u : 500000u);
             const uint64_t waited = clock_now_ns() - begin;
-            metric_add(&self->view.metrics, METRIC_straggler_wait_ns,
+            metric_add(&self->own_metrics, METRIC_straggler_wait_ns,
                 obstacle == NO_BLOCK ? waited : 0);
-            metric_add(&self->view.metrics, METRIC_back_pressure_ns,
+            metric_add(&self->own_metrics, METRIC_back_pressure_ns,
                 obstacle == NO_BLOCK || obstacle == ISSUE_OVER ? 0 : waited);
         }
     }

@@ -128,6 +128,8 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
         : options->tree == 1               ? (uint32_t)TREE_BRUTE
                                            : options->tree;
     TRY(metrics_create(self->ops->memory(self->backend), &self->numbers));
+    TRY(metrics_create(mem_ops_host(), &self->own_numbers));
+    self->own_metrics = metrics_view_of(self->own_numbers);
     TRY(metrics_bus_create(read_metrics, self, &self->bus));
     TRY(session_memory_take(self, self->ops->default_slots(self->backend)));
     TRY(tables_make(self));
@@ -223,6 +225,7 @@ orchestrator_destroy(orchestrator *self)
     arena_destroy(self->device);
     metrics_bus_destroy(self->bus);
     metrics_destroy(self->numbers);
+    metrics_destroy(self->own_numbers);
     if (self->backend != NULL) {
         self->ops->close(self->backend);
     }
@@ -362,7 +365,7 @@ orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, c
     }
     pthread_mutex_unlock(&self->mutex);
     TRY(status);
-    metric_add(&self->view.metrics, METRIC_events_submitted, n);
+    metric_add(&self->own_metrics, METRIC_events_submitted, n);
     wake_signal_raise(&self->admission_signal);
 out:
     for (size_t i = runs != NULL ? n : 0; i > 0; --i) {
@@ -420,8 +423,14 @@ orchestrator_about(orchestrator *self, chroma2_session_info *out_info)
 chroma2_status
 orchestrator_metrics(const orchestrator *self, metrics_reading *out_reading)
 {
-    self->ops->gauges(self->backend, &self->view.metrics);
-    return metrics_snapshot(self->numbers, out_reading);
+    chroma2_status status = CHROMA2_OK;
+    metrics_reading own;
+    self->ops->gauges(self->backend);
+    TRY(metrics_snapshot(self->numbers, out_reading));
+    TRY(metrics_snapshot(self->own_numbers, &own));
+    metrics_reading_merge(out_reading, &own);
+out:
+    return status;
 }
 
 metrics_bus *

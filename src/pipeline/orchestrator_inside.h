@@ -43,7 +43,9 @@ struct orchestrator {
     stream_host *ingest_host;
     stream_pool *ingest_pool;
     stream *ingest_streams[N_INGEST_STREAMS];
-    metrics *numbers;
+    metrics *numbers;         // the stages', in the backend's memory
+    metrics *own_numbers;     // the pipeline's, on the host; readings are the sum of both
+    metrics_view own_metrics;
     metrics_bus *bus;
     queue *rings[10];
     uint32_t n_rings;
