@@ -81,15 +81,54 @@ typedef struct chroma2_named_table {
     chroma2_table table;
 } chroma2_named_table;
 
-/** What covers a boundary. Tables that are not given are 0. */
+/** A table against angle of incidence and wavelength, by name: reflect, transmit, reflect_specular,
+ *  reflect_diffuse, relative_pde (probabilities). Linear in the angle, constant beyond the ends. */
+typedef struct chroma2_angle_table {
+    const char *name;
+    const chroma2_table *rows; // [n_angles] of the surface; a constant row holds at any wavelength
+} chroma2_angle_table;
+
+/** A number of a surface, by name: thickness_nm, transmissive (0 or 1), detect_reference (0 or 1),
+ *  fill_factor, dead_reflect_diffuse ([0, 1]). */
+typedef struct chroma2_named_value {
+    const char *name;
+    double value;
+} chroma2_named_value;
+
+/** Where a surface lies. Photons that meet it from the other side meet the bare boundary. */
+typedef enum chroma2_faces {
+    CHROMA2_FACES_BOTH = 0,
+    CHROMA2_FACES_OUTSIDE_ONLY = 1, // the side that (v1-v0)x(v2-v1) points to
+    CHROMA2_FACES_INSIDE_ONLY = 2
+} chroma2_faces;
+
+/** What covers a boundary. Tables that are not given are 0. What the model does not use is checked,
+ *  left out, and told by a warning. */
 typedef struct chroma2_surface {
     uint32_t size_bytes;
     uint32_t n_tables;
     const char *name;
-    const char *model;                 // "default"; unknown names are refused with the list
+    const char *model;                 // see chroma2_surface_model_at; unknown ones are refused
     const chroma2_named_table *tables; // [n_tables]
     chroma2_table reemission_cdf;      // required where reemit is > 0
+    chroma2_table reemission_delay_cdf; // x in ns, >= 0; absent: no delay
+    chroma2_faces faces;
+    uint32_t n_angles, n_angle_tables, n_values;
+    const double *angles_rad;                // [n_angles] ascending within [0, pi/2]
+    const chroma2_angle_table *angle_tables; // [n_angle_tables]
+    const chroma2_named_value *values;       // [n_values]
 } chroma2_surface;
+
+/** A surface model; the names of what it uses are separated by blanks. Strings live for ever. */
+typedef struct chroma2_surface_model {
+    uint32_t size_bytes;
+    const char *name, *meaning;
+    const char *tables, *angle_tables, *values;
+} chroma2_surface_model;
+
+/** errors  INVALID_ARGUMENT: there is no model of this number; they run from 0 */
+CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_surface_model_at(
+    uint32_t index, chroma2_surface_model *out_model);
 
 CHROMA2_API chroma2_component chroma2_component_default(void);
 CHROMA2_API chroma2_material chroma2_material_default(void);
@@ -200,7 +239,8 @@ CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_scene_hash(
     X(TOUCHING_FACES, "the same triangle twice, turned round: two solids touch")                   \
     X(RESAMPLED_TABLE, "the wavelength grid moves a table by more than 1 %")                       \
     X(ABSORPTION_SUM, "1/total absorption length differs from its components by more than 1 %")    \
-    X(GROUP_INDEX, "the group velocity would exceed c and is held at c")
+    X(GROUP_INDEX, "the group velocity would exceed c and is held at c")                           \
+    X(UNUSED_PROPERTY, "a surface has a table or number that its model does not use")
 
 typedef enum chroma2_scene_warning_kind {
 #define X(name, meaning) CHROMA2_WARNING_##name,

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from chroma2.detector import Channels, Detector, Material, Scene, Solid, Surface
     from chroma2.event import EventDescriptor
     from chroma2.future import Future
+    from chroma2.material import surface_models
     from chroma2.mesh import Mesh
     from chroma2.photons import Photons
     from chroma2.result import Hits, Ledger, Part, PhotonsEnd, Result, Table, Tracks
@@ -70,6 +71,7 @@ _LAZY = {
     "Scene": "detector",
     "Solid": "detector",
     "Surface": "detector",
+    "surface_models": "material",
     "EventDescriptor": "event",
     "Future": "future",
     "Mesh": "mesh",
@@ -146,6 +148,7 @@ __all__ = [
     "optics",
     "plot",
     "sources",
+    "surface_models",
     "transform",
     "units",
 ]

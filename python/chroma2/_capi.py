@@ -140,6 +140,11 @@ class SurfaceSpec:
     model: str
     tables: Mapping[str, Table]
     reemission_cdf: Table | None = None
+    reemission_delay_cdf: Table | None = None
+    faces: int = 0
+    values: Mapping[str, float] = field(default_factory=dict)
+    angles: Floats | None = None
+    angle_tables: Mapping[str, Sequence[Table]] = field(default_factory=dict)
 
 
 class SolidRecord(NamedTuple):
@@ -222,7 +227,44 @@ def _surface(pins: Pins, spec: SurfaceSpec) -> Any:
     s.tables = tables
     s.n_tables = len(spec.tables)
     _fill_table(pins, s.reemission_cdf, spec.reemission_cdf)
+    _fill_table(pins, s.reemission_delay_cdf, spec.reemission_delay_cdf)
+    s.faces = ffi.cast("chroma2_faces", spec.faces)
+    values = ffi.new("chroma2_named_value[]", max(1, len(spec.values)))
+    for target, (name, value) in zip(values, spec.values.items(), strict=False):
+        target.name = _string(pins, name)
+        target.value = value
+    pins.append(values)
+    s.values = values
+    s.n_values = len(spec.values)
+    if spec.angles is not None:
+        s.angles_rad = _doubles(pins, spec.angles)
+        s.n_angles = len(spec.angles)
+    by_angle = ffi.new("chroma2_angle_table[]", max(1, len(spec.angle_tables)))
+    for target, (name, given) in zip(by_angle, spec.angle_tables.items(), strict=False):
+        target.name = _string(pins, name)
+        rows = ffi.new("chroma2_table[]", max(1, len(given)))
+        for i, table in enumerate(given):
+            _fill_table(pins, rows[i], table)
+        pins.append(rows)
+        target.rows = rows
+    pins.append(by_angle)
+    s.angle_tables = by_angle
+    s.n_angle_tables = len(spec.angle_tables)
     return s
+
+
+def surface_models() -> list[dict[str, Any]]:
+    """Every surface model: its name, its meaning, and the names of what it uses."""
+    models: list[dict[str, Any]] = []
+    found = ffi.new("chroma2_surface_model *")
+    found.size_bytes = ffi.sizeof("chroma2_surface_model")
+    while lib.chroma2_surface_model_at(len(models), found) == lib.CHROMA2_OK:
+        text = {key: ffi.string(getattr(found, key)).decode() for key in ("name", "meaning")}
+        used = ("tables", "angle_tables", "values")
+        models.append(
+            text | {key: tuple(ffi.string(getattr(found, key)).decode().split()) for key in used}
+        )
+    return models
 
 
 def _fill_solid(target: Any, record: SolidRecord) -> None:

@@ -20,7 +20,7 @@ from chroma2.errors import (
     Unsupported,
     WrongState,
 )
-from chroma2.material import STANDARD_WAVELENGTHS, Material, Surface
+from chroma2.material import STANDARD_WAVELENGTHS, Material, Surface, surface_models
 from chroma2.mesh import Mesh
 from chroma2.scene import IDENTITY, ORIGIN, Channel, Channels, Scene, commit, pose
 from chroma2.solid import PerTriangle, Solid
@@ -440,7 +440,7 @@ class _Builder:
             try:
                 index = self.scene.add_surface(spec)
             except InvalidArgument as error:
-                if spec.model != "default" and "model" in str(error):
+                if spec.model not in {model["name"] for model in surface_models()}:
                     raise Unsupported(
                         f"surface {surface.name!r} has model {spec.model!r}, "
                         f"which this build does not have: {error}"
@@ -574,10 +574,12 @@ def _surface_of(record: Mapping[str, Any], grid: Floats) -> Surface:
         values = np.asarray(record.get(name, 0.0), dtype=np.float64)
         if np.any(values != 0):
             surface.set(name, values, None if values.ndim == 0 else grid)
-    for name in scalars:
-        if record.get(name, 0):
-            surface.parameters[name] = record[name]
+    if record.get("thickness", 0):
+        surface.set_value("thickness_nm", record["thickness"])
+    if record.get("transmissive", 0):
+        surface.set_value("transmissive", record["transmissive"])
     for name in bundles:
         if record.get(name) is not None:
-            surface.parameters[name] = record[name]
+            by_angle = dict(record[name])
+            surface.set_by_angle(by_angle.pop("angles"), grid, **by_angle)
     return surface

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chroma2.errors import InvalidArgument, InvalidType, Unsupported
+from chroma2.errors import InvalidArgument, InvalidType
 from chroma2.units import HC_EV_NM
 
 if TYPE_CHECKING:
@@ -176,10 +176,14 @@ class Material:
 class Surface:
     """What covers a boundary: probabilities against wavelength, and a model that uses them.
 
-    model  "default": absorbs, detects, reflects, and lets the remainder through
+    model  the name of a surface model; `surface_models()` lists them with what they use.
+           "default": absorbs, detects, reflects, and lets the remainder through
+    faces  "both", "outside_only", "inside_only": light from the other side meets the bare boundary
     """
 
-    __slots__ = ("_tables", "model", "name", "parameters")
+    __slots__ = ("_angle_tables", "_angles", "_tables", "_values", "faces", "model", "name")
+
+    FACES: Final = ("both", "outside_only", "inside_only")
 
     TABLES: Final = (
         "detect",
@@ -192,11 +196,16 @@ class Surface:
         "reemission_cdf",
     )
 
-    def __init__(self, name: str = "none", model: str | int = "default") -> None:
+    def __init__(
+        self, name: str = "none", model: str | int = "default", faces: str = "both"
+    ) -> None:
         self.name = name
         self.model: str | int = model
-        self.parameters: dict[str, Any] = {}
+        self.faces = faces
         self._tables: dict[str, Row] = {}
+        self._values: dict[str, float] = {}
+        self._angles: Floats | None = None
+        self._angle_tables: dict[str, list[Row]] = {}
 
     def set(
         self,
@@ -221,6 +230,43 @@ class Surface:
                 f"{self.name}.{name}[{i}] is {row[1][i]} (surface tables must be >= 0)"
             )
         self._tables[name] = row
+
+    def set_value(self, name: str, value: float) -> None:
+        """Sets a number: thickness_nm, transmissive (0, 1), detect_reference (0, 1), fill_factor,
+        dead_reflect_diffuse ([0, 1]).
+        """
+        self._values[name] = float(value)
+
+    def set_delay(self, times: ArrayLike, cdf: ArrayLike) -> None:
+        """Sets the delay of re-emission: times [n] ns, >= 0, and their cumulative distribution."""
+        self._tables["reemission_delay_cdf"] = _row(
+            f"{self.name}.reemission_delay_cdf", cdf, times, False
+        )
+
+    def set_by_angle(
+        self, angles: ArrayLike, wavelengths: ArrayLike | None = None, **tables: ArrayLike
+    ) -> None:
+        """Sets tables against the angle of incidence; all tables of a surface share the angles.
+
+        angles       [a] rad, ascending within [0, pi/2]
+        wavelengths  [n] nm, for tables of two dimensions; default: the standard grid
+        tables       reflect, transmit, reflect_specular, reflect_diffuse, relative_pde:
+                     [a] or [a, n] probabilities
+        """
+        at = np.atleast_1d(np.array(angles, dtype=np.float64))
+        for name, values in tables.items():
+            rows = np.array(values, dtype=np.float64)
+            if rows.ndim not in (1, 2) or len(rows) != len(at):
+                raise InvalidArgument(
+                    f"{self.name}.{name} has shape {rows.shape} (there are {len(at)} angles)"
+                )
+            self._angle_tables[name] = [
+                _row(
+                    f"{self.name}.{name}[{i}]", row, wavelengths if rows.ndim == 2 else None, False
+                )
+                for i, row in enumerate(rows)
+            ]
+        self._angles = at
 
     def get(self, name: str) -> tuple[Floats, Floats] | None:
         """A table as (wavelengths nm ascending, values), None if it was not set."""
@@ -251,13 +297,26 @@ class Surface:
     def _spec(self) -> _capi.SurfaceSpec:
         from chroma2 import _capi
 
-        if self.parameters:
-            raise Unsupported(
-                f"surface {self.name!r} needs {', '.join(sorted(self.parameters))} for its model "
-                f"{self.model_name()!r}, which this build does not have"
+        if self.faces not in self.FACES:
+            raise InvalidArgument(
+                f"surface {self.name!r} has faces {self.faces!r} (one of {', '.join(self.FACES)})"
             )
-        tables = {k: _table(v) for k, v in self._tables.items() if k != "reemission_cdf"}
-        cdf = self._tables.get("reemission_cdf")
+        tables = {k: _table(v) for k, v in self._tables.items()}
         return _capi.SurfaceSpec(
-            self.name, self.model_name(), tables, None if cdf is None else _table(cdf)
+            self.name,
+            self.model_name(),
+            {k: v for k, v in tables.items() if not k.endswith("_cdf")},
+            tables.get("reemission_cdf"),
+            tables.get("reemission_delay_cdf"),
+            self.FACES.index(self.faces),
+            self._values,
+            self._angles,
+            {k: [_table(row) for row in rows] for k, rows in self._angle_tables.items()},
         )
+
+
+def surface_models() -> list[dict[str, Any]]:
+    """Every surface model: name, meaning, and the tables, angle tables and values that it uses."""
+    from chroma2 import _capi
+
+    return _capi.surface_models()

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "geometry/coating.h"
 #include "geometry/scene_query.h"
 
 #define REQUIRE_POINTER(pointer)                                                                   \
@@ -215,6 +216,13 @@ put_surface(chroma2_scene *scene, const chroma2_surface *given, uint32_t replace
         complete.name);
     REQUIRE(complete.n_tables == 0 || complete.tables != NULL, CHROMA2_INVALID_ARGUMENT,
         "surface '%s': tables is NULL (n_tables is %u)", complete.name, complete.n_tables);
+    REQUIRE(complete.n_angles == 0 || complete.angles_rad != NULL, CHROMA2_INVALID_ARGUMENT,
+        "surface '%s': angles_rad is NULL (n_angles is %u)", complete.name, complete.n_angles);
+    REQUIRE(complete.n_angle_tables == 0 || complete.angle_tables != NULL,
+        CHROMA2_INVALID_ARGUMENT, "surface '%s': angle_tables is NULL (n_angle_tables is %u)",
+        complete.name, complete.n_angle_tables);
+    REQUIRE(complete.n_values == 0 || complete.values != NULL, CHROMA2_INVALID_ARGUMENT,
+        "surface '%s': values is NULL (n_values is %u)", complete.name, complete.n_values);
     TRY(scene_put_surface(scene, &complete, replace, &index));
     if (out_index != NULL) {
         *out_index = index;
@@ -233,6 +241,17 @@ chroma2_status
 chroma2_scene_set_surface(chroma2_scene *scene, uint32_t index, const chroma2_surface *surface)
 {
     return put_surface(scene, surface, index < UINT32_MAX ? index : index - 1, NULL);
+}
+
+chroma2_status
+chroma2_surface_model_at(uint32_t index, chroma2_surface_model *out_model)
+{
+    chroma2_status status = CHROMA2_OK;
+    chroma2_surface_model found;
+    TRY(surface_model_describe(index, &found));
+    TRY(struct_write(&found, out_model, sizeof found, "out_model"));
+out:
+    return status;
 }
 
 chroma2_status

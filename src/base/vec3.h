@@ -3,6 +3,15 @@
 #pragma once
 #include "base/portable.h"
 
+/** a b - c d with an error of 1.5 ulp of the result, however much cancels.
+ *  source  Jeannerod, Louvet, Muller 2013, Math. Comp. 82, algorithm 1 (Kahan) */
+CHROMA2_HOST_DEVICE float
+product_difference(float a, float b, float c, float d)
+{
+    const float cd = c * d;
+    return fmaf(a, b, -cd) + fmaf(-c, d, cd);
+}
+
 typedef struct vec3 {
     float x, y, z;
 } vec3;

@@ -253,13 +253,34 @@ scene_fill_surface(chroma2_scene *self, const coating *from, growable *tables, s
         SURFACE_TABLE_LIST(X)
 #undef X
     };
+    uint32_t *const angle_places[N_SURFACE_ANGLE_TABLES] = {
+#define X(name, meaning) &out->angle_##name,
+        SURFACE_ANGLE_TABLE_LIST(X)
+#undef X
+    };
     out->model = (uint32_t)from->model;
+    out->faces = (uint32_t)from->faces;
+#define X(name, usual, lowest, highest, is_whole, meaning)                                         \
+    out->name = from->values[SURFACE_VALUE_##name];
+    SURFACE_VALUE_LIST(X)
+#undef X
     for (int i = 0; i < N_SURFACE_TABLES; ++i) {
         if (from->tables[i] != NULL) { // else the table of zeros, which is the first
             TRY(tables_append(tables, from->tables[i], self->grid.n, places[i]));
         }
     }
+    out->n_angles = from->n_angles;
+    if (from->n_angles > 0) {
+        TRY(tables_append(tables, from->angles, from->n_angles, &out->angles));
+    }
+    for (int i = 0; i < N_SURFACE_ANGLE_TABLES; ++i) {
+        if (from->angle_tables[i] != NULL) {
+            TRY(tables_append(
+                tables, from->angle_tables[i], from->n_angles * self->grid.n, angle_places[i]));
+        }
+    }
     TRY(tables_append_cdf(tables, &from->reemission_nm, &out->reemission_nm));
+    TRY(tables_append_cdf(tables, &from->reemission_ns, &out->reemission_ns));
 out:
     return status;
 }

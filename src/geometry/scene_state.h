@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** The inside of a scene: seen by the scene_*.c files and the queries of the api, by nobody else. */
 #pragma once
+#include "geometry/coating.h"
 #include "geometry/instance.h"
 #include "geometry/material.h"
 #include "geometry/scene.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** A committed scene as device code sees it: plain tables and pointers, no owners. */
 #pragma once
+#include "base/elementary.h"
 #include "base/photon.h"
 
 /** What lies on the two sides of a triangle and what covers it. Outside is where the normal
@@ -73,7 +74,7 @@ typedef struct material_record {
     uint32_t spare;
 } material_record;
 
-/** Tables that a surface can own, on the wavelength grid: name, default, meaning. */
+/** Tables that a surface can own, on the wavelength grid: name, meaning. */
 #define SURFACE_TABLE_LIST(X)                                                                      \
     X(detect, "probability to be detected")                                                        \
     X(absorb, "probability to be absorbed")                                                        \
@@ -83,23 +84,67 @@ typedef struct material_record {
     X(eta, "real part of the film's or metal's index")                                             \
     X(k, "imaginary part of the film's or metal's index")
 
-/** Surface models, by name: one line a model, whose body is physics/surface_<name>.h. */
+/** Tables against angle of incidence and wavelength: name, meaning. */
+#define SURFACE_ANGLE_TABLE_LIST(X)                                                                \
+    X(reflect, "probability of mirror reflection")                                                 \
+    X(transmit, "probability to go on into the surface or through it")                             \
+    X(reflect_specular, "probability of mirror reflection, beside a diffuse one")                  \
+    X(reflect_diffuse, "probability of Lambertian reflection")                                     \
+    X(relative_pde, "probability that what was transmitted is detected")
+
+/** Numbers of a surface: name, default, lowest, highest, whole only, meaning. */
+#define SURFACE_VALUE_LIST(X)                                                                      \
+    X(thickness_nm, 0.0, 0.0, 1e9, false, "thickness of the film [nm]")                            \
+    X(transmissive, 0.0, 0.0, 1.0, true, "1: light goes through; 0: that counts as absorbed")   \
+    X(detect_reference, -1.0, -1.0, 1.0, true,                                                     \
+        "detect is 0: the share of what is absorbed, 1: the share of what arrives at normal "      \
+        "incidence, -1: what the session's switch says")                                           \
+    X(fill_factor, 1.0, 0.0, 1.0, false, "share of the area that is sensitive")                    \
+    X(dead_reflect_diffuse, 0.0, 0.0, 1.0, false, "share that the rest reflects diffusely")
+
+/** Surface models, by name: one line a model, whose body is physics/surface_<file>.h. Name of the
+ *  enumerator, file, name that users write; the tables, angle tables and numbers that it uses;
+ *  meaning. The order is part of the scene hash: new models go to the end. */
 #define SURFACE_MODEL_LIST(X)                                                                      \
-    X(DEFAULT, plain, "default", "absorb, detect, reflect; transparent for the remainder")
+    X(DEFAULT, plain, "default", "detect absorb reflect_diffuse reflect_specular", "", "",         \
+        "absorb, detect, reflect; transparent for the remainder")                                  \
+    X(COMPLEX, complex, "complex", "eta k detect reflect_diffuse", "",                             \
+        "thickness_nm transmissive detect_reference", "a thin absorbing film of complex index")    \
+    X(WLS, wls, "wls", "absorb reemit reflect_diffuse reflect_specular", "", "",                   \
+        "a wavelength shifter: absorb and re-emit, reflect; transmit the remainder")               \
+    X(DICHROIC, dichroic, "dichroic", "", "reflect transmit", "",                                  \
+        "mirror or transmit by angle and wavelength; absorb the remainder")                        \
+    X(ANGULAR, angular, "angular", "", "transmit reflect_specular reflect_diffuse", "",            \
+        "transmit, mirror, reflect diffusely by angle and wavelength; absorb the remainder")       \
+    X(DIELECTRIC_METAL, dielectric_metal, "dielectric_metal", "eta k detect reflect_diffuse", "",  \
+        "", "a metal of complex index: reflect, or absorb and perhaps detect")                     \
+    X(SIPM_EMPIRICAL, sipm_empirical, "sipm_empirical", "", "reflect transmit relative_pde",       \
+        "fill_factor dead_reflect_diffuse", "a silicon photomultiplier as measured")
 
 enum surface_model {
-#define X(name, file, text, meaning) SURFACE_##name,
+#define X(name, file, text, tables, angle_tables, values, meaning) SURFACE_##name,
     SURFACE_MODEL_LIST(X)
 #undef X
     N_SURFACE_MODELS
 };
 
+/** On which faces of a boundary its surface lies; met from the other it is not there. */
+enum surface_faces { SURFACE_FACES_BOTH, SURFACE_FACES_OUTSIDE_ONLY, SURFACE_FACES_INSIDE_ONLY };
+
 typedef struct surface_record {
     uint32_t model;
+    uint32_t faces; // enum surface_faces
 #define X(name, meaning) uint32_t name;
     SURFACE_TABLE_LIST(X)
 #undef X
-    cdf_record reemission_nm;
+    uint32_t angles, n_angles; // radian, ascending
+#define X(name, meaning) uint32_t angle_##name; // [n_angles, grid n]
+    SURFACE_ANGLE_TABLE_LIST(X)
+#undef X
+#define X(name, usual, lowest, highest, is_whole, meaning) float name;
+    SURFACE_VALUE_LIST(X)
+#undef X
+    cdf_record reemission_nm, reemission_ns;
 } surface_record;
 
 /** The uniform wavelength grid that every table of the scene lives on. */
@@ -144,6 +189,45 @@ table_lookup(const scene_view *scene, uint32_t first, float wavelength_nm)
     cell = cell < scene->grid.n - 1u ? cell : scene->grid.n - 2u;
     const float *const table = scene->tables + first + cell;
     return fmaf(inside - (float)cell, table[1] - table[0], table[0]);
+}
+
+/** Where an angle of incidence lies among the angles of a surface. */
+typedef struct angle_place {
+    uint32_t low, high; // rows
+    float share;        // of the higher one
+} angle_place;
+
+/** Beyond the first and the last angle the nearest one holds. Needs n_angles >= 1.
+ *  cos_i  cosine of incidence                                                           [0, 1] */
+CHROMA2_HOST_DEVICE angle_place
+angle_find(const scene_view *scene, const surface_record *surface, float cos_i)
+{
+    const float *const angles = scene->tables + surface->angles;
+    const float angle = acos_own(cos_i);
+    angle_place place;
+    place.low = 0;
+    place.high = surface->n_angles - 1u;
+    while (place.high - place.low > 1) {
+        const uint32_t middle = place.low + (place.high - place.low) / 2;
+        if (angles[middle] <= angle) {
+            place.low = middle;
+        } else {
+            place.high = middle;
+        }
+    }
+    const float width = angles[place.high] - angles[place.low];
+    const float above = angle - angles[place.low];
+    place.share = width > 0.0f ? clamp_float(above / width, 0.0f, 1.0f) : 0.0f;
+    return place;
+}
+
+/** Linear in angle and in wavelength. first: of an angle table */
+CHROMA2_HOST_DEVICE float
+angle_table_lookup(const scene_view *scene, uint32_t first, angle_place place, float wavelength_nm)
+{
+    const float low = table_lookup(scene, first + place.low * scene->grid.n, wavelength_nm);
+    const float high = table_lookup(scene, first + place.high * scene->grid.n, wavelength_nm);
+    return fmaf(place.share, high - low, low);
 }
 
 /** A corner of a placed triangle in world coordinates. */

@@ -70,6 +70,29 @@ fresnel_plane(const boundary *b, vec3 direction, vec3 polarization)
     return length < 1e-6f ? polarization : vec3_scale(m, 1.0f / length);
 }
 
+/** A surface transmits p: it meets the bare boundary too, unless the switch says that the surface's
+ *  probability was all; then it is refracted without another loss, its components along s and p
+ *  kept. Where Snell's law has no direction the boundary reflects totally. */
+CHROMA2_HOST_DEVICE boundary_result
+fresnel_transmit(const step_context *context, const boundary *b, photon *p)
+{
+    p->history |= CHROMA2_HISTORY(SURFACE_TRANSMIT);
+    const fresnel f = fresnel_make(b->cos_i, b->n_near, b->n_far);
+    if (context->physics->transmit_then_fresnel != 0 || f.is_total != 0) {
+        return boundary_result_make(EXIT_FALL, PROCESS_SURFACE_TRANSMIT);
+    }
+    const vec3 direction = photon_direction(p);
+    const vec3 e = photon_polarization(p);
+    const vec3 m = fresnel_plane(b, direction, e);
+    const vec3 onward = fresnel_refracted(b, &f, direction);
+    const float e_s = vec3_dot(e, m);
+    const float e_p = vec3_dot(e, cross_exact(m, direction));
+    const vec3 sum = vec3_add_scaled(vec3_scale(cross_exact(m, onward), e_p), e_s, m);
+    photon_set_direction(p, onward);
+    photon_set_polarization(p, perpendicular_part(sum, onward));
+    return boundary_result_make(EXIT_THROUGH, PROCESS_SURFACE_TRANSMIT);
+}
+
 /** The bare boundary: reflects or refracts p.
  *  words  [0] s or p (only if the polarization collapses), [1] reflected or refracted
  *  Collapsing (preset "chroma"): p counts as pure s with the probability of its s share, else as

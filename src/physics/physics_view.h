@@ -8,7 +8,10 @@
 #define PHYSICS_SWITCH_LIST(X)                                                                     \
     X(timing, 0, 1, "flight time by 0: phase velocity, 1: group velocity")                         \
     X(mirror_polarization, 0, 1, "at mirrors polarization is 0: unchanged, 1: mirrored")           \
-    X(fresnel_polarization, 0, 1, "dielectric boundaries 0: collapse it to s or p, 1: are coherent")
+    X(fresnel_polarization, 0, 1, "dielectric boundaries 0: collapse it to s or p, 1: keep both")  \
+    X(thin_film_polarization, 0, 1, "films and metals 0: transmit p and mirror, 1: keep both") \
+    X(transmit_then_fresnel, 1, 0, "transmitted by a surface 1: meets Fresnel, 0: is through") \
+    X(detect_reference, 0, 1, "detect of films is 0: of what is absorbed, 1: at normal incidence")
 
 typedef struct physics_options {
 #define X(name, chroma, precise, meaning) uint32_t name;
@@ -54,7 +57,8 @@ typedef struct step_context {
  *   REEMIT      0, 1   re-emission of the photon itself; see reemit.h
  *   REEMIT      2, 3   birth of a child, at its own lineage and step 0
  *   SURFACE     0      [0] [1] direction, [2] polarization after a diffuse reflection
- *   SURFACE     1..    further choices of a surface model
+ *   SURFACE     1      [0] the surface's second choice: what becomes of the absorbed or reflected
+ *   SURFACE     2, 3   re-emission by a surface, as REEMIT 0, 1
  *   GENERATION  0..63  see source.h */
 CHROMA2_HOST_DEVICE random4
 photon_draw(const step_context *context, const photon *p, uint32_t purpose, uint32_t block)

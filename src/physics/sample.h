@@ -5,15 +5,6 @@
 #include "base/draw.h"
 #include "geometry/scene_view.h"
 
-/** a b - c d with an error of 1.5 ulp of the result, however much cancels.
- *  source  Jeannerod, Louvet, Muller 2013, Math. Comp. 82, algorithm 1 (Kahan) */
-CHROMA2_HOST_DEVICE float
-product_difference(float a, float b, float c, float d)
-{
-    const float cd = c * d;
-    return fmaf(a, b, -cd) + fmaf(-c, d, cd);
-}
-
 /** a x b where the vectors may be nearly parallel. */
 CHROMA2_HOST_DEVICE vec3
 cross_exact(vec3 a, vec3 b)

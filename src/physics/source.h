@@ -224,7 +224,8 @@ photon_complete(const step_context *context, photon *p, uint32_t missing)
         const random4 words = photon_draw(context, p, RANDOM_GENERATION, 1);
         photon_set_polarization(p, perpendicular_at(direction, uniform(words.w[3])));
     } else if (context->physics->mirror_polarization != 0 ||
-               context->physics->fresnel_polarization != 0) {
+               context->physics->fresnel_polarization != 0 ||
+               context->physics->thin_film_polarization != 0) {
         photon_set_polarization(p, perpendicular_part(unit_of(photon_polarization(p)), direction));
     } else {
         photon_set_polarization(p, unit_of(photon_polarization(p)));

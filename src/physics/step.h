@@ -150,7 +150,8 @@ step_interact_boundary(const step_context *context, const step_search *search, c
     p->primitive = hit->primitive;
     photon_set_medium(p, near_medium);
     boundary_result result = boundary_result_make(EXIT_FALL, PROCESS_REFRACT);
-    if (media.surface >= 0) {
+    if (media.surface >= 0 &&
+        surface_is_met(scene->surfaces + media.surface, hit->from_outside)) {
         const random4 words = photon_draw(context, p, RANDOM_STEP, 0);
         result =
             surface_interact(context, scene->surfaces + media.surface, &b, uniform(words.w[2]), p);

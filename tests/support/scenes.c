@@ -288,6 +288,89 @@ build_wide(chroma2_scene *scene)
         add_interface(scene, vacuum, vacuum, black), -1);
 }
 
+/** A ball whose surface has a model, at a place of its own. */
+static void
+add_model_ball(chroma2_scene *scene, uint32_t inside, uint32_t outside, chroma2_surface surface,
+    float x_mm, float y_mm, float z_mm, int32_t channel)
+{
+    uint32_t number = 0;
+    surface.name = surface.model;
+    MUST(chroma2_scene_add_surface(scene, &surface, &number));
+    toy_mesh ball = toy_icosphere(200.0f, 2);
+    toy_mesh_move(&ball, vec3_make(x_mm, y_mm, z_mm));
+    add_world(scene, ball, add_interface(scene, inside, outside, (int32_t)number), channel);
+}
+
+static void
+build_models(chroma2_scene *scene)
+{
+    static const double eta = 2.7, k = 1.5, detect = 0.6, diffuse = 0.3, absorb = 0.5, one = 0.9;
+    static const double shift_nm[3] = {400.0, 450.0, 520.0}, rise[3] = {0.0, 0.7, 1.0};
+    static const double delay_ns[3] = {0.0, 2.0, 9.0};
+    static const double angles[4] = {0.0, 0.5, 1.0, 1.4};
+    static const double third[4] = {0.2, 0.3, 0.35, 0.4};
+    const uint32_t water = add_medium(scene, "water", 1.34, 20000.0, 3000.0);
+    const uint32_t air = add_medium(scene, "air", 1.0, 1e30, 1e30);
+    const uint32_t glass = add_medium(scene, "glass", 1.5, 4000.0, 1e30);
+    const int32_t white = add_surface(scene, "white", 0.05, 0.0, 0.8, 0.15);
+    const chroma2_named_table film[4] = {{"eta", constant(&eta)}, {"k", constant(&k)},
+        {"detect", constant(&detect)}, {"reflect_diffuse", constant(&diffuse)}};
+    const chroma2_named_table shifter[4] = {{"absorb", constant(&absorb)},
+        {"reemit", constant(&one)}, {"reflect_diffuse", constant(&third[0])},
+        {"reflect_specular", constant(&third[0])}};
+    const chroma2_table rows[4] = {
+        constant(third), constant(third + 1), constant(third + 2), constant(third + 3)};
+    const chroma2_angle_table by_angle[2] = {{"reflect", rows}, {"transmit", rows}};
+    const chroma2_named_value values[4] = {{"thickness_nm", 20.0}, {"transmissive", 1.0},
+        {"fill_factor", 0.8}, {"dead_reflect_diffuse", 0.5}};
+    chroma2_surface s = chroma2_surface_default();
+    add_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 2),
+        add_interface(scene, water, air, white), -1);
+    s.tables = film;
+    s.n_tables = 4;
+    s.values = values;
+    s.n_values = 2;
+    s.model = "complex";
+    add_model_ball(scene, air, water, s, -600.0f, -600.0f, 0.0f, 0);
+    s.faces = CHROMA2_FACES_INSIDE_ONLY;
+    add_model_ball(scene, glass, water, s, -600.0f, 0.0f, 0.0f, 1);
+    s.faces = CHROMA2_FACES_BOTH;
+    s.n_values = 0;
+    s.model = "dielectric_metal";
+    add_model_ball(scene, air, water, s, -600.0f, 600.0f, 0.0f, 2);
+    s.tables = shifter;
+    s.reemission_cdf.x = shift_nm;
+    s.reemission_cdf.y = rise;
+    s.reemission_cdf.n = 3;
+    s.reemission_delay_cdf.x = delay_ns;
+    s.reemission_delay_cdf.y = rise;
+    s.reemission_delay_cdf.n = 3;
+    s.model = "wls";
+    add_model_ball(scene, glass, water, s, 0.0f, 0.0f, 0.0f, 3);
+    s = chroma2_surface_default();
+    s.angles_rad = angles;
+    s.n_angles = 4;
+    s.angle_tables = by_angle;
+    s.n_angle_tables = 2;
+    s.model = "dichroic";
+    add_model_ball(scene, glass, water, s, 600.0f, -600.0f, 0.0f, 4);
+    s.n_angle_tables = 3;
+    s.model = "angular";
+    static const double less[4] = {0.2, 0.2, 0.2, 0.3};
+    const chroma2_table less_rows[4] = {
+        constant(less), constant(less + 1), constant(less + 2), constant(less + 3)};
+    const chroma2_angle_table angular[3] = {
+        {"transmit", less_rows}, {"reflect_specular", rows}, {"reflect_diffuse", less_rows}};
+    s.angle_tables = angular;
+    add_model_ball(scene, air, water, s, 600.0f, 0.0f, 0.0f, 5);
+    const chroma2_angle_table sipm[3] = {by_angle[0], by_angle[1], {"relative_pde", rows}};
+    s.angle_tables = sipm;
+    s.values = values + 2;
+    s.n_values = 2;
+    s.model = "sipm_empirical";
+    add_model_ball(scene, glass, water, s, 600.0f, 600.0f, 0.0f, 6);
+}
+
 static void
 build_tank_instanced(chroma2_scene *scene)
 {
@@ -308,7 +391,8 @@ test_scene(const char *name)
         void (*build)(chroma2_scene *scene);
     } builders[] = {{"larbox", build_larbox}, {"tank", build_tank_instanced},
         {"tank_flat", build_tank_flat}, {"spheres", build_spheres}, {"cascade", build_cascade},
-        {"inconsistent", build_inconsistent}, {"open", build_open}, {"wide", build_wide}};
+        {"inconsistent", build_inconsistent}, {"open", build_open}, {"wide", build_wide},
+        {"models", build_models}};
     for (size_t i = 0; i < sizeof builders / sizeof builders[0]; ++i) {
         if (strcmp(builders[i].name, name) == 0) {
             chroma2_scene *scene = NULL;

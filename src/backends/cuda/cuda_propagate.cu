@@ -9,10 +9,10 @@
 #include "backends/cuda/cuda_warp.h"
 #include "stages/stage_propagate.h"
 
-enum { BLOCK_THREADS = 128, REFILL_LANES = 8, DRY_STEPS = 4 };
+enum { BLOCK_THREADS = 128, BLOCKS_EACH = 4, REFILL_LANES = 8, DRY_STEPS = 4 };
 
 __global__ static void
-__launch_bounds__(BLOCK_THREADS)
+__launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
 kernel_propagate_refill(const __grid_constant__ cuda_view whole)
 {
     const stage_view *const view = &whole.stage;
