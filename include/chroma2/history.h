@@ -16,6 +16,7 @@
     X(BULK_REEMIT, 9, 0, "re-emitted by a medium")                                                 \
     X(CHERENKOV, 10, 0, "born as Cherenkov light")                                                 \
     X(SCINTILLATION, 11, 0, "born as scintillation light")                                         \
+    X(MIE_SCATTER, 12, 0, "scattered by Henyey and Greenstein's law at least once")                \
     X(MEDIUM_MISMATCH, 16, 0, "met a boundary whose near side is not the carried medium")          \
     X(STUCK, 28, 1, "ended after 8 boundary steps of zero length in a row")                        \
     X(LINEAGE_FULL, 29, 1, "ended at birth: its lineage has no room")                              \

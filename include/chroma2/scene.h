@@ -72,6 +72,8 @@ typedef struct chroma2_material {
     chroma2_table scattering_length_mm; // Rayleigh; absent: +inf
     chroma2_table group_velocity_mm_ns; // (0, c]; absent: c/(n - w dn/dw), never above c
     const chroma2_component *components; // [n_components]; 1/total = sum of 1/component
+    chroma2_table mie_length_mm; // scattering by particles, Henyey and Greenstein; absent: none
+    chroma2_table mie_g;         // mean cosine of its angle, [-1, 1]; absent: 0
 } chroma2_material;
 
 /** A table of a surface, by name: detect, absorb, reemit, reflect_diffuse, reflect_specular
@@ -315,7 +317,9 @@ typedef enum chroma2_material_table {
     CHROMA2_REFRACTIVE_INDEX = 0,
     CHROMA2_GROUP_INDEX = 1,
     CHROMA2_ABSORPTION_LENGTH = 2, // mm
-    CHROMA2_SCATTERING_LENGTH = 3  // mm
+    CHROMA2_SCATTERING_LENGTH = 3, // mm, Rayleigh
+    CHROMA2_MIE_LENGTH = 4,        // mm
+    CHROMA2_MIE_G = 5
 } chroma2_material_table;
 
 /** A property as photons see it: looked up in the resampled table. */

@@ -30,6 +30,7 @@ class History(enum.IntFlag):
     BULK_REEMIT = 1 << 9
     CHERENKOV = 1 << 10
     SCINTILLATION = 1 << 11
+    MIE_SCATTER = 1 << 12
     MEDIUM_MISMATCH = 1 << 16
     STUCK = 1 << 28
     LINEAGE_FULL = 1 << 29
@@ -52,6 +53,7 @@ SURFACE_TRANSMIT = History.SURFACE_TRANSMIT
 BULK_REEMIT = History.BULK_REEMIT
 CHERENKOV = History.CHERENKOV
 SCINTILLATION = History.SCINTILLATION
+MIE_SCATTER = History.MIE_SCATTER
 MEDIUM_MISMATCH = History.MEDIUM_MISMATCH
 STUCK = History.STUCK
 LINEAGE_FULL = History.LINEAGE_FULL
@@ -76,7 +78,7 @@ _OPTICKS = (
     (1 << 0, "CK", CHERENKOV),
     (1 << 1, "SI", SCINTILLATION),
     (1 << 4, "RE", BULK_REEMIT | SURFACE_REEMIT),
-    (1 << 5, "SC", RAYLEIGH_SCATTER),
+    (1 << 5, "SC", RAYLEIGH_SCATTER | MIE_SCATTER),
     (1 << 8, "DR", REFLECT_DIFFUSE),
     (1 << 9, "SR", REFLECT_SPECULAR),
     (1 << 11, "BT", SURFACE_TRANSMIT),
@@ -149,6 +151,7 @@ PROCESSES = (
     "REFRACT",
     "STUCK",
     "NAN_ABORT",
+    "MIE",
 )
 """What `photon_tracks.process` counts: one thing a step; 65535 marks the start."""
 

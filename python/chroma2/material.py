@@ -63,7 +63,7 @@ def _table(row: Row) -> _capi.Table:
 
 
 class Material:
-    """A medium: refractive index, absorption and Rayleigh scattering length, re-emission.
+    """A medium: refractive index, absorption and scattering lengths, re-emission.
 
     ``set("refractive_index", ...)`` is needed; absent lengths are infinite.
     """
@@ -75,6 +75,8 @@ class Material:
         "absorption_length": "absorption_length_mm",
         "scattering_length": "scattering_length_mm",
         "group_velocity": "group_velocity_mm_ns",
+        "mie_length": "mie_length_mm",
+        "mie_g": "mie_g",
     }
 
     def __init__(self, name: str = "none") -> None:
@@ -93,7 +95,8 @@ class Material:
         """Sets a property.
 
         name         refractive_index (> 0), absorption_length, scattering_length (mm, > 0, may be
-                     infinite), group_velocity (mm/ns; default: from the index)
+                     infinite), group_velocity (mm/ns; default: from the index), mie_length (mm) and
+                     mie_g ([-1, 1]): scattering by particles after Henyey and Greenstein
         value        a number, or [n] values, linear between points and constant beyond the ends;
                      or rows [n, 2] of wavelength and value
         wavelengths  [n] nm, in either order; default: the standard grid 60, 65, ..., 995

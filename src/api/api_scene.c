@@ -482,8 +482,8 @@ chroma2_scene_material_value(const chroma2_scene *scene, uint32_t material,
     REQUIRE_POINTER(out_value);
     const uint32_t n = scene_view_of(scene)->n_materials;
     REQUIRE(material < n, CHROMA2_INVALID_ARGUMENT, "material is %u (the scene has %u)", material, n);
-    REQUIRE((uint32_t)which <= CHROMA2_SCATTERING_LENGTH, CHROMA2_INVALID_ARGUMENT,
-        "which is %d (0 to 3)", (int)which);
+    REQUIRE((uint32_t)which <= CHROMA2_MIE_G, CHROMA2_INVALID_ARGUMENT,
+        "which is %d (0 to 5)", (int)which);
     REQUIRE(wavelength_nm > 0.0f, CHROMA2_INVALID_ARGUMENT, "wavelength_nm is %g (it must be > 0)",
         (double)wavelength_nm);
     *out_value = scene_material_value(scene, material, which, wavelength_nm);

@@ -156,7 +156,7 @@ material_digest(material *self, const wave_grid *grid)
     sha256 digest;
     sha256_init(&digest);
     sha256_update(&digest, "material", 8);
-    for (int i = 0; i < N_MATERIAL_TABLES; ++i) {
+    for (int i = 0; i < (self->has_mie != 0 ? N_MATERIAL_TABLES : N_COMMON_TABLES); ++i) {
         sha256_update(&digest, self->tables[i], n_bytes);
     }
     sha256_update_u32(&digest, self->n_components);
@@ -175,7 +175,9 @@ material_load_tables(material *self, const chroma2_material *from, const wave_gr
 {
     chroma2_status status = CHROMA2_OK;
     const double endless = LENGTH_HIGHEST_MM;
+    const double no_preference = 0.0;
     const chroma2_table infinite = {NULL, &endless, 1, CHROMA2_TABLE_NM};
+    const chroma2_table isotropic = {NULL, &no_preference, 1, CHROMA2_TABLE_NM};
     table_label label = {"material", self->name, "refractive_index"};
     double *const n_nodes = malloc(grid->n * sizeof *n_nodes);
     REQUIRE(n_nodes != NULL, CHROMA2_OUT_OF_MEMORY, "no memory for a table");
@@ -190,6 +192,13 @@ material_load_tables(material *self, const chroma2_material *from, const wave_gr
     label.table = "scattering_length_mm";
     TRY(table_load(from->scattering_length_mm.n > 0 ? &from->scattering_length_mm : &infinite,
         RANGE_LENGTH, grid, label, &self->notes, NULL, &self->tables[TABLE_SCATTERING]));
+    label.table = "mie_length_mm";
+    self->has_mie = from->mie_length_mm.n > 0 ? 1u : 0u;
+    TRY(table_load(self->has_mie != 0 ? &from->mie_length_mm : &infinite, RANGE_LENGTH, grid, label,
+        &self->notes, NULL, &self->tables[TABLE_MIE]));
+    label.table = "mie_g";
+    TRY(table_load(from->mie_g.n > 0 ? &from->mie_g : &isotropic, RANGE_COSINE, grid, label,
+        &self->notes, NULL, &self->tables[TABLE_MIE_G]));
 out:
     free(n_nodes);
     return status;

@@ -9,12 +9,22 @@ typedef struct material_component {
     cdf_data wavelength_nm, delay_ns;
 } material_component;
 
-enum material_table { TABLE_INDEX, TABLE_GROUP, TABLE_ABSORPTION, TABLE_SCATTERING, N_MATERIAL_TABLES };
+enum material_table {
+    TABLE_INDEX,
+    TABLE_GROUP,
+    TABLE_ABSORPTION,
+    TABLE_SCATTERING,
+    N_COMMON_TABLES, // what every medium has
+    TABLE_MIE = N_COMMON_TABLES,
+    TABLE_MIE_G,
+    N_MATERIAL_TABLES
+};
 
 /** A medium. Immutable. */
 typedef struct material {
     uint32_t references;
     uint32_t n_components;
+    uint32_t has_mie;
     char *name;
     float *tables[N_MATERIAL_TABLES]; // [grid n] each
     material_component *components;

@@ -48,6 +48,8 @@ range_rule(enum table_range range)
         return "a mean yield lies in [0, 40]";
     case RANGE_VELOCITY:
         return "a group velocity lies in (0, c], c = 299.792458 mm/ns";
+    case RANGE_COSINE:
+        return "a mean cosine lies in [-1, 1]";
     case RANGE_CUMULATIVE:
         break;
     }
@@ -70,6 +72,8 @@ range_allows(enum table_range range, double y)
         return y >= 0.0 && y <= CDF_MAX_YIELD;
     case RANGE_VELOCITY:
         return y > 0.0 && y <= LIGHT_MM_NS * (1.0 + 1e-6);
+    case RANGE_COSINE:
+        return y >= -1.0 && y <= 1.0;
     case RANGE_CUMULATIVE:
         break;
     }
@@ -205,7 +209,8 @@ double
 wave_table_moved(const wave_table *self, const wave_grid *grid, const float *nodes, double *out_nm)
 {
     const double high_nm = grid->low_nm + (grid->n - 1) * grid->step_nm;
-    const bool is_share = self->range == RANGE_PROBABILITY || self->range == RANGE_CUMULATIVE;
+    const bool is_share = self->range == RANGE_PROBABILITY || self->range == RANGE_CUMULATIVE ||
+        self->range == RANGE_COSINE;
     double largest = 0.0;
     *out_nm = 0.0;
     for (size_t i = 0; i < self->n; ++i) {

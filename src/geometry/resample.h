@@ -31,6 +31,7 @@ enum table_range {
     RANGE_NOT_NEGATIVE,
     RANGE_YIELD,      // [0, CDF_MAX_YIELD]
     RANGE_VELOCITY,   // (0, c]
+    RANGE_COSINE,     // [-1, 1]
     RANGE_CUMULATIVE, // any finite: shape is checked apart
 };
 

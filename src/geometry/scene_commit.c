@@ -221,10 +221,10 @@ scene_fill_material(
     material_record *out)
 {
     chroma2_status status = CHROMA2_OK;
-    uint32_t *const places[N_MATERIAL_TABLES] = {
-        &out->refractive_index, &out->group_index, &out->absorption_mm, &out->scattering_mm};
+    uint32_t *const places[N_MATERIAL_TABLES] = {&out->refractive_index, &out->group_index,
+        &out->absorption_mm, &out->scattering_mm, &out->mie_mm, &out->mie_g};
     void *first = NULL;
-    for (int i = 0; i < N_MATERIAL_TABLES; ++i) {
+    for (int i = 0; i < (from->has_mie != 0 ? N_MATERIAL_TABLES : N_COMMON_TABLES); ++i) {
         TRY(tables_append(tables, from->tables[i], self->grid.n, places[i]));
     }
     out->max_yield = from->max_yield;

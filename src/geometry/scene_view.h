@@ -71,7 +71,7 @@ typedef struct material_record {
     uint32_t scattering_mm;
     uint32_t first_component, n_components;
     float max_yield; // largest yield of any component at any wavelength
-    uint32_t spare;
+    uint32_t mie_mm, mie_g; // as above; mie_mm 0: no scattering by particles
 } material_record;
 
 /** Tables that a surface can own, on the wavelength grid: name, meaning. */

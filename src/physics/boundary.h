@@ -19,7 +19,8 @@
     X(FRESNEL_REFLECT, "reflected at a dielectric boundary, partly or totally")                    \
     X(REFRACT, "refracted into the next medium")                                                   \
     X(STUCK, "too many boundary steps of zero length in a row")                                    \
-    X(NAN_ABORT, "numerical fault")
+    X(NAN_ABORT, "numerical fault")                                                                \
+    X(MIE, "scattered by particles in a medium")
 
 enum step_process {
 #define X(name, meaning) PROCESS_##name,

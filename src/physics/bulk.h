@@ -14,11 +14,12 @@ length_lookup(const scene_view *scene, uint32_t table, float wavelength_nm)
 
 /** How far a photon gets before a medium absorbs or scatters it. */
 typedef struct free_path {
-    float absorb_mm, scatter_mm;
+    float absorb_mm, scatter_mm; // scattering of either kind
+    uint32_t is_mie;             // 1: it is by particles
 } free_path;
 
-/** Draws both lengths. Infinite mean lengths never end a path; a mean of 0 ends it at once.
- *  words  [0] absorption, [1] scattering */
+/** Draws all lengths. Infinite mean lengths never end a path; a mean of 0 ends it at once.
+ *  words  [0] absorption, [1] Rayleigh scattering, [3] Mie scattering */
 CHROMA2_HOST_DEVICE free_path
 bulk_free_path(const scene_view *scene, uint32_t medium, float wavelength_nm, random4 words)
 {
@@ -28,6 +29,13 @@ bulk_free_path(const scene_view *scene, uint32_t medium, float wavelength_nm, ra
         length_lookup(scene, material->absorption_mm, wavelength_nm) * exponential(words.w[0]);
     path.scatter_mm =
         length_lookup(scene, material->scattering_mm, wavelength_nm) * exponential(words.w[1]);
+    path.is_mie = 0;
+    if (CHROMA2_UNLIKELY(material->mie_mm != 0)) {
+        const float mie_mm =
+            length_lookup(scene, material->mie_mm, wavelength_nm) * exponential(words.w[3]);
+        path.is_mie = mie_mm < path.scatter_mm ? 1u : 0u;
+        path.scatter_mm = min_float(mie_mm, path.scatter_mm);
+    }
     return path;
 }
 

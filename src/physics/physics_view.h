@@ -49,9 +49,10 @@ typedef struct step_context {
 } step_context;
 
 /* Where each random number of this room lives: purpose, block, words.
- *   STEP        0      [0] absorption length, [1] scattering length, [2] the surface's choice
+ *   STEP        0      [0] absorption length, [1] Rayleigh scattering length, [2] the surface's
+ *                      choice, [3] Mie scattering length
  *   FRESNEL     0      [0] s or p, [1] reflected or refracted
- *   SCATTER     0      [0] angle to the polarization, [1] azimuth
+ *   SCATTER     0      [0] angle to the polarization (Rayleigh) or direction (Mie), [1] azimuth
  *   BULK        0      [0] component, [1] re-emitted or not
  *   BULK        1      number of children
  *   REEMIT      0, 1   re-emission of the photon itself; see reemit.h

@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "physics/depart.h"
 #include "physics/fresnel.h"
+#include "physics/mie.h"
 #include "physics/rayleigh.h"
 #include "physics/spawn.h"
 #include "physics/surface.h"
@@ -22,6 +23,7 @@
 typedef struct step_search {
     trace_ray ray;
     float absorb_mm, scatter_mm;
+    uint32_t is_mie; // 1: scatter_mm is to a scattering by particles
 } step_search;
 
 /** What a step did; the photon itself has the rest. */
@@ -44,11 +46,13 @@ step_begin(const step_context *context, const photon *p)
     search.ray.last = p->primitive;
     search.absorb_mm = 0.0f;
     search.scatter_mm = 0.0f;
+    search.is_mie = 0;
     if (search.ray.medium != NO_MEDIUM) {
         const free_path path = bulk_free_path(
             scene, search.ray.medium, p->wavelength_nm, photon_draw(context, p, RANDOM_STEP, 0));
         search.absorb_mm = path.absorb_mm;
         search.scatter_mm = path.scatter_mm;
+        search.is_mie = path.is_mie;
         if (context->cull != 0) {
             const float length_mm = min_float(path.absorb_mm, path.scatter_mm);
             search.ray.t_max = min_float(length_mm + scene->zone_mm, FLT_MAX);
@@ -128,7 +132,12 @@ step_interact_bulk(const step_context *context, const step_search *search, free_
     if (path.absorb_mm <= path.scatter_mm) {
         return bulk_absorb(context, p);
     }
-    rayleigh_scatter(photon_draw(context, p, RANDOM_SCATTER, 0), p);
+    const random4 words = photon_draw(context, p, RANDOM_SCATTER, 0);
+    if (CHROMA2_UNLIKELY(path.is_mie != 0)) {
+        mie_scatter(context->scene, words, p);
+        return PROCESS_MIE;
+    }
+    rayleigh_scatter(words, p);
     return PROCESS_RAYLEIGH;
 }
 
@@ -223,6 +232,7 @@ step_end(const step_context *context, photon *p, const step_search *search, cons
     report.clamped = step_is_clamped(scene, p->wavelength_nm);
     path.absorb_mm = search->absorb_mm;
     path.scatter_mm = search->scatter_mm;
+    path.is_mie = search->is_mie;
     if (has_hit) {
         media = scene_interface(scene, scene->placements + hit->placement, hit->triangle);
         if (photon_medium(p) == NO_MEDIUM) {

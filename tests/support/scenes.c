@@ -301,6 +301,23 @@ add_model_ball(chroma2_scene *scene, uint32_t inside, uint32_t outside, chroma2_
     add_world(scene, ball, add_interface(scene, inside, outside, (int32_t)number), channel);
 }
 
+static uint32_t
+add_cloudy_water(chroma2_scene *scene)
+{
+    static const double index = 1.34, absorption = 20000.0, scattering = 9000.0, mie = 2500.0;
+    static const double g = 0.85;
+    chroma2_material m = chroma2_material_default();
+    uint32_t number = 0;
+    m.name = "cloudy water";
+    m.refractive_index = constant(&index);
+    m.absorption_length_mm = constant(&absorption);
+    m.scattering_length_mm = constant(&scattering);
+    m.mie_length_mm = constant(&mie);
+    m.mie_g = constant(&g);
+    MUST(chroma2_scene_add_material(scene, &m, &number));
+    return number;
+}
+
 static void
 build_models(chroma2_scene *scene)
 {
@@ -309,7 +326,7 @@ build_models(chroma2_scene *scene)
     static const double delay_ns[3] = {0.0, 2.0, 9.0};
     static const double angles[4] = {0.0, 0.5, 1.0, 1.4};
     static const double third[4] = {0.2, 0.3, 0.35, 0.4};
-    const uint32_t water = add_medium(scene, "water", 1.34, 20000.0, 3000.0);
+    const uint32_t water = add_cloudy_water(scene);
     const uint32_t air = add_medium(scene, "air", 1.0, 1e30, 1e30);
     const uint32_t glass = add_medium(scene, "glass", 1.5, 4000.0, 1e30);
     const int32_t white = add_surface(scene, "white", 0.05, 0.0, 0.8, 0.15);

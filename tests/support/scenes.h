@@ -13,7 +13,7 @@
     X(inconsistent, "a box with an inner box whose outside medium is wrong")                       \
     X(open, "a box without a lid")                                                                 \
     X(wide, "an absorbing box far away: one step and the photon ends")                             \
-    X(models, "a white box of water with a ball of air or glass for every surface model")
+    X(models, "a white box of cloudy water with a ball of air or glass for every surface model")
 
 /** Builds and commits a scene by name. Fails the running test if it cannot. */
 chroma2_scene *test_scene(const char *name);

@@ -14,7 +14,7 @@ static const solid_record toy_solids[1] = {{0, -1, -1, 0}};
 /* Two values a table, at 200 and 800 nm: index, index, length. */
 static const float toy_tables[6] = {1.33f, 1.33f, 1.0f, 1.0f, 1e12f, 1e12f};
 static const material_record toy_materials[2] = {
-    {0, 0, 4, 4, 0, 0, 0.0f, 0}, {2, 2, 4, 4, 0, 0, 0.0f, 0}};
+    {0, 0, 4, 4, 0, 0, 0.0f, 0, 0}, {2, 2, 4, 4, 0, 0, 0.0f, 0, 0}};
 
 uint64_t
 toy_bits(toy_random *random)
