@@ -33,7 +33,7 @@ def test_processes_are_those_of_the_stepper():
         (0x4, "SURFACE_DETECT"),
         (0x12, "BULK_ABSORB|RAYLEIGH_SCATTER"),
         (0x80000001, "NO_HIT|NAN_ABORT"),
-        (0x1000, "0x1000"),
+        (0x2000, "0x2000"),
     ],
 )
 def test_names(word, text):
