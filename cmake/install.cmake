@@ -7,5 +7,7 @@ configure_package_config_file(cmake/chroma2Config.cmake.in ${CMAKE_BINARY_DIR}/c
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/chroma2ConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/chroma2Config.cmake ${CMAKE_BINARY_DIR}/chroma2ConfigVersion.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/chroma2)
+file(RELATIVE_PATH CHROMA2_PC_TO_PREFIX
+  "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 configure_file(cmake/chroma2.pc.in ${CMAKE_BINARY_DIR}/chroma2.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/chroma2.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

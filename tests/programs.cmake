@@ -52,3 +52,21 @@ target_link_libraries(wall_leak PRIVATE chroma2_test_support)
 target_compile_options(wall_leak PRIVATE -O2)
 add_test(NAME wall_leak COMMAND wall_leak 1e7 2)
 set_tests_properties(wall_leak PROPERTIES LABELS stat TIMEOUT 900)
+
+# One event, many settings, one result: the matrix is in the program, other builds by hand.
+find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+add_test(NAME same_bits COMMAND Python3::Interpreter
+  ${CMAKE_CURRENT_SOURCE_DIR}/programs/same_bits.py ${CMAKE_BINARY_DIR})
+set_tests_properties(same_bits PROPERTIES LABELS same_bits TIMEOUT 900)
+
+# The library as a stranger finds it: installed, by pkg-config and find_package, in C and C++.
+set(CHROMA2_INSTALL_FLAGS)
+if(CHROMA2_SANITIZE)
+  set(CHROMA2_INSTALL_FLAGS -fsanitize=${CHROMA2_SANITIZE})
+endif()
+add_test(NAME install COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/install/run.sh
+  ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR} ${CHROMA2_INSTALL_FLAGS})
+set_tests_properties(install PROPERTIES LABELS install TIMEOUT 300)
+if(DEFINED SKBUILD) # a wheel installs the Python package, not this
+  set_tests_properties(install PROPERTIES DISABLED ON)
+endif()

@@ -45,7 +45,7 @@ DEVICE_HEADERS = ["base/*.h", "physics/*.h", "stages/*.h", "*_view.h"]
 DEVICE_MAY_SEE = [*DEVICE_HEADERS, "chroma2/*"]
 
 # Who may start threads. The tree builder is the one place in geometry that does.
-THREADED = ["runtime/*", "backends/cpu/*", "pipeline/*", "geometry/bvh_build.c"]
+THREADED = ["runtime/*", "backends/*", "pipeline/*", "geometry/bvh_build.c"]
 
 # <library header>: the places that may use it.
 LIBRARIES = {

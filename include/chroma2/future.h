@@ -10,7 +10,8 @@ typedef struct chroma2_future chroma2_future;
 
 /** Waits until the event has ended, well or not, or the time is up.
  *  timeout_ns  0 polls, CHROMA2_WAIT_FOREVER has no limit
- *  errors      NOT_READY (the future stays valid), WRONG_THREAD from a callback */
+ *  errors      NOT_READY (the future stays valid), WRONG_THREAD from a callback,
+ *              SESSION_AFTER_FORK in a child of the process that submitted it */
 CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_future_wait(
     chroma2_future *future, uint64_t timeout_ns);
 

@@ -112,5 +112,6 @@ typedef enum chroma2_close_mode {
 CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_session_close(
     chroma2_session *session, chroma2_close_mode mode);
 
-/** Closes (cancelling) if needed and releases. NULL is a no-op. Futures stay valid. */
+/** Closes (cancelling) if needed and releases. NULL is a no-op. Futures stay valid. Not from a
+ *  callback. */
 CHROMA2_API void chroma2_session_destroy(chroma2_session *session);

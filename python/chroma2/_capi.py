@@ -683,6 +683,7 @@ _live: set[Submission] = set()
 
 @ffi.def_extern(onerror=None)  # type: ignore[untyped-decorator]
 def chroma2_python_on_block(context: Any, part: Any) -> int:
+    """One block of a running event."""
     submission: Submission = ffi.from_handle(context)
     with _Inside():
         try:
@@ -696,6 +697,7 @@ def chroma2_python_on_block(context: Any, part: Any) -> int:
 
 @ffi.def_extern()  # type: ignore[untyped-decorator]
 def chroma2_python_on_done(context: Any) -> None:
+    """The event has ended."""
     submission: Submission = ffi.from_handle(context)
     with _Inside():
         submission.done()
@@ -703,6 +705,7 @@ def chroma2_python_on_done(context: Any) -> None:
 
 @ffi.def_extern()  # type: ignore[untyped-decorator]
 def chroma2_python_on_metrics(context: Any, metrics: Any, n: int) -> None:
+    """A snapshot for a subscriber."""
     callback: Callable[[list[Metric]], None] = ffi.from_handle(context)
     with _Inside():
         callback(_metrics(metrics, n))

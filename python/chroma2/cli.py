@@ -8,6 +8,7 @@ arguments or the input cannot be used, 143 stopped by SIGTERM after writing what
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib.util
 import os
 import pathlib
@@ -15,8 +16,11 @@ import platform
 import shutil
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +30,10 @@ from chroma2 import history
 from chroma2.errors import Error, InvalidFile, MissingDependency
 
 if TYPE_CHECKING:
+    from chroma2.config import Config
+    from chroma2.event import EventDescriptor
     from chroma2.future import Future
+    from chroma2.io.hdf5 import Writer
     from chroma2.photons import Photons
     from chroma2.result import Result, Tracks
     from chroma2.session import Session
@@ -129,7 +136,9 @@ def _describe(session: Session) -> None:
     _say("backend", f"{i['backend']} ({i['device']})")
     _say("physics preset", i["physics"])
     switches = dict(s.partition("=")[::2] for s in str(i["switches"]).split())
-    _say("timing switch", switches.get("timing", "?"))
+    timing = switches.get("timing", "?")
+    meaning = {"0": "phase velocity", "1": "group velocity"}.get(timing)
+    _say("timing switch", f"{timing} ({meaning})" if meaning else timing)
     scene = session.scene
     _say(
         "detector",
@@ -199,24 +208,28 @@ def _report(result: Result) -> None:
 # ------------------------------------------------------------------ run
 
 
-class _Stopped(Exception):
-    """SIGTERM came."""
+@dataclass
+class _Outcome:
+    """What a run came to."""
+
+    done: int = 0
+    failed: int = 0
+    photons: int = 0
+    hits: int = 0
+    seconds: float = 0.0
+    is_stopped: bool = False
 
 
-def _stop(number: int, frame: object) -> None:
-    raise _Stopped
+_LARGE = 1 << 20  # photons; larger events stream their hits to the file while they run
 
 
 def _run(options: argparse.Namespace) -> int:
-    import dataclasses
-
     from chroma2 import config as config_module
     from chroma2.io.hdf5 import Writer
-    from chroma2.progress import Progress
 
     config = config_module.load(options.config)
     folder = options.config.resolve().parent
-    events = config.descriptors()
+    first = next(config.descriptors())  # faults of the sources show before anything is opened
     detector = config_module.load_detector(config.detector.python, folder, os.getcwd())
     session_options = dataclasses.asdict(config.session)
     for name, value in (
@@ -228,62 +241,83 @@ def _run(options: argparse.Namespace) -> int:
             session_options[name] = value
     out = config.output
     path = options.output or folder / out.path
-    failed = 0
-    before = signal.signal(signal.SIGTERM, _stop)
+    stop = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     try:
         with chroma2.Session(detector=detector, **session_options) as session:
             _describe(session)
             if options.log_telemetry:
                 session.subscribe(_telemetry_line, 10.0)
-            with (
-                Writer(
-                    path,
-                    session,
-                    keep_start=out.keep_start,  # type: ignore[arg-type]
-                    overwrite=options.overwrite or out.overwrite,
-                    compression=out.compression,
-                    flush_rows=out.flush_rows,
-                    attributes={"detector_folder": str(folder)},
-                ) as writer,
-                Progress(len(events), "events") as bar,
-            ):
-                start = time.monotonic()
-                photons = hits = 0
-                for i, (event, future) in enumerate(_in_flight(session, events)):
-                    try:
-                        result = future.result()
-                    except Error as error:
-                        failed += 1
-                        print(
-                            f"event {event.event_id}: {type(error).__name__}: {error}",
-                            file=sys.stderr,
-                        )
-                        continue
-                    writer.write(event, result)
-                    photons += result.ledger.n_photons
-                    hits += result.ledger.hits
-                    bar.update(i + 1)
-        seconds = time.monotonic() - start
-    except _Stopped:
-        print(f"chroma2: stopped; {path} holds the events that had ended", file=sys.stderr)
-        return 143
+            with Writer(
+                path,
+                session,
+                keep_start=out.keep_start,  # type: ignore[arg-type]
+                overwrite=options.overwrite or out.overwrite,
+                compression=out.compression,
+                flush_rows=out.flush_rows,
+                attributes={"detector_folder": str(folder)},
+            ) as writer:
+                n = session.count_photons(first)
+                outcome = _run_events(session, writer, config, n, stop)
     finally:
         signal.signal(signal.SIGTERM, before)
-    _say("events", f"{len(events) - failed:,} of {len(events):,}")
-    _say("photons", f"{photons:,}")
-    _say("photons/s", f"{photons / max(1e-9, seconds):,.0f}")
-    _say("hits", f"{hits:,}")
+    _say("events", f"{outcome.done:,} of {config.event.n_events:,}")
+    _say("photons", f"{outcome.photons:,}")
+    _say("photons/s", f"{outcome.photons / max(1e-9, outcome.seconds):,.0f}")
+    _say("hits", f"{outcome.hits:,}")
     print(f"wrote {path}")
-    return 1 if failed else 0
+    if outcome.is_stopped:
+        print(f"chroma2: stopped; {path} holds the events that had ended", file=sys.stderr)
+        return 143
+    return 1 if outcome.failed else 0
 
 
-def _in_flight(session: Session, events: Any, ahead: int = 16) -> Any:
-    """(event, future) in order, some submitted ahead of the one asked for."""
-    waiting: list[tuple[Any, Future]] = []
+def _run_events(
+    session: Session, writer: Writer, config: Config, n_photons: int, stop: threading.Event
+) -> _Outcome:
+    """Runs the events in order; a set `stop` cancels what is in flight."""
+    from chroma2.progress import Progress
+
+    outcome = _Outcome()
+    n_events = config.event.n_events
+    is_large = n_photons > _LARGE
+    start = time.monotonic()
+    with Progress(n_events * n_photons) as bar:
+        events = config.descriptors()
+        for i, (event, future) in enumerate(_in_flight(session, writer, events, is_large)):
+            while not stop.is_set() and not future.wait(0.25):
+                bar.update(i * n_photons + future.progress()[0])
+            if stop.is_set():
+                outcome.is_stopped = True
+                session.close(cancel=True)
+                break
+            try:
+                result = future.result()
+            except Error as error:
+                outcome.failed += 1
+                print(f"event {event.event_id}: {type(error).__name__}: {error}", file=sys.stderr)
+                continue
+            writer.write(event, result)
+            outcome.done += 1
+            outcome.photons += result.ledger.n_photons
+            outcome.hits += result.ledger.hits
+            bar.update((i + 1) * n_photons)
+    outcome.seconds = time.monotonic() - start
+    return outcome
+
+
+def _in_flight(
+    session: Session, writer: Writer, events: Iterator[EventDescriptor], is_large: bool
+) -> Iterator[tuple[EventDescriptor, Future]]:
+    """(event, future) in order. Small events are submitted ahead of the one asked for; of large
+    ones one runs at a time, and its rows go to the file as they come."""
+    waiting: deque[tuple[EventDescriptor, Future]] = deque()
     for event in events:
+        if is_large:
+            event.on_block = writer.add_part
         waiting.append((event, session.submit_event(event)))
-        if len(waiting) >= ahead:
-            yield waiting.pop(0)
+        if is_large or len(waiting) >= 16:
+            yield waiting.popleft()
     yield from waiting
 
 
@@ -433,7 +467,7 @@ def _doctor(options: argparse.Namespace) -> int:
         line("FAILED", "C library", str(error))
         return 1
     try:
-        result = _small_run()
+        result = _small_run("cpu")
         ok = result.ledger.is_balanced and len(result.hits) > 0
         healthy &= ok
         line(
@@ -444,12 +478,12 @@ def _doctor(options: argparse.Namespace) -> int:
     except Error as error:
         healthy = False
         line("FAILED", "a small simulation", f"{type(error).__name__}: {error}")
-    nvidia = shutil.which("nvidia-smi") or pathlib.Path("/dev/nvidia0").exists()
-    line(
-        "ok" if not nvidia else "note",
-        "GPU",
-        "found; this version computes on the CPU" if nvidia else "none; the CPU does the work",
-    )
+    try:
+        found = _small_run(0)
+        line("ok", "GPU", f"{len(found.hits):,} hits of {found.n_photons:,} photons")
+    except Error as error:
+        has_one = shutil.which("nvidia-smi") or pathlib.Path("/dev/nvidia0").exists()
+        line("note" if has_one else "ok", "GPU", f"not used; the CPU does the work ({error})")
     for package, extra, purpose in (
         ("matplotlib", "plot", "pictures of events"),
         ("trimesh", "geometry", "mesh files"),
@@ -468,7 +502,7 @@ def _doctor(options: argparse.Namespace) -> int:
     return 0 if healthy else 1
 
 
-def _small_run() -> Result:
+def _small_run(device: Any) -> Result:
     from chroma2 import make, optics, sources
     from chroma2.detector import Detector, Solid, Surface
 
@@ -477,7 +511,7 @@ def _small_run() -> Result:
     wall.set("absorb", 0.5)
     detector = Detector()
     detector.add_pmt(Solid(make.cube(1000.0), optics.water(), optics.vacuum(), wall))
-    with chroma2.Session("cpu", detector, 1) as session:
+    with chroma2.Session(device, detector, 1) as session:
         return session.submit_event(
             chroma2.EventDescriptor(sources=[sources.isotropic(1000)])
         ).result()

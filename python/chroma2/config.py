@@ -35,7 +35,7 @@ import os
 import pathlib
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -114,20 +114,18 @@ class Config:
         """The light sources of every event."""
         return make_sources(self.sources)
 
-    def descriptors(self) -> list[EventDescriptor]:
-        """The events, in order."""
+    def descriptors(self) -> Iterator[EventDescriptor]:
+        """The events, in order, made when they are asked for."""
         light = self.source_list()
         e = self.event
-        return [
-            EventDescriptor(
+        for i in range(e.n_events):
+            yield EventDescriptor(
                 sources=light,
                 event_id=e.first_event_id + i,
                 keep=tuple(e.keep),
                 max_steps=e.max_steps,
                 t0=e.t0,
             )
-            for i in range(e.n_events)
-        ]
 
 
 def load(path: str | os.PathLike[str]) -> Config:

@@ -321,14 +321,17 @@ class Detector:
         cover = _indices("surface", surface, m, -1, len(surfs))
         to_channel = np.asarray(solid_to_channel, dtype=np.int64)
         solid = _indices("solid_id", solid_id, m, 0, len(to_channel))
-        keys = np.stack([inside, outside, cover], axis=1)
-        unique, inverse = np.unique(keys, axis=0, return_inverse=True)
+        n_mats, n_covers = len(mats), len(surfs) + 1
+        keys = (inside * n_mats + outside) * n_covers + cover + 1
+        unique, inverse = np.unique(keys, return_inverse=True)
+        covers, sides = unique % n_covers - 1, unique // n_covers
+        triples = zip(sides // n_mats, sides % n_mats, covers, strict=True)
         checked = Mesh(vertices, tri, remove_null_triangles=False)
         self._arrays = _Arrays(
             checked.vertices.astype(np.float32),
             checked.triangles.astype(np.uint32),
             inverse.reshape(-1).astype(np.uint32),
-            [(mats[a], mats[b], surfs[c] if c >= 0 else None) for a, b, c in unique],
+            [(mats[a], mats[b], surfs[c] if c >= 0 else None) for a, b, c in triples],
             solid.astype(np.uint32),
             to_channel,
         )

@@ -118,9 +118,9 @@ def rotation_to(source: ArrayLike, target: ArrayLike) -> Array:
     frames = []
     for w in (a, b):
         # A frame with w as third axis, from the coordinate axis that is farthest from w.
-        helper = np.zeros(3)
-        helper[int(np.argmin(np.abs(w)))] = 1.0
-        u = normalize(cross(helper, w))
+        far_axis = np.zeros(3)
+        far_axis[int(np.argmin(np.abs(w)))] = 1.0
+        u = normalize(cross(far_axis, w))
         frames.append((u, cross(w, u), w))
     out = np.zeros((3, 3))
     for e_a, e_b in zip(*frames, strict=True):

@@ -8,9 +8,11 @@ which order or how often.
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 
 class History(enum.IntFlag):
@@ -110,6 +112,8 @@ def to_opticks(flags: ArrayLike) -> NDArray[np.uint32]:
     SURFACE_SREFLECT here, since one bit of ours covers both. STUCK, LINEAGE_FULL, CANCELLED_PHOTON
     and MEDIUM_MISMATCH have no counterpart there and are left out.
     """
+    import numpy as np  # here, so that `import chroma2` stays light
+
     words = np.asarray(flags).astype(np.uint32)
     out = np.zeros_like(words)
     for bit, _, ours in _OPTICKS:

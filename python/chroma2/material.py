@@ -35,7 +35,7 @@ def _row(name: str, value: ArrayLike, x: ArrayLike | None, in_ev: bool) -> Row:
         raise InvalidType(f"{name} cannot be read as numbers ({error})") from None
     if y.ndim == 0:
         return None, y.reshape(1), False
-    if y.ndim == 2 and y.shape[1] == 2 and x is None:  # rows of (wavelength, value)
+    if y.ndim == 2 and y.shape[1] == 2:  # rows of (x, value), as Chroma has them too
         return np.ascontiguousarray(y[:, 0]), np.ascontiguousarray(y[:, 1]), in_ev
     grid = STANDARD_WAVELENGTHS if x is None else np.array(x, dtype=np.float64)
     if y.ndim != 1 or grid.ndim != 1 or len(y) != len(grid):
@@ -97,7 +97,8 @@ class Material:
         name         refractive_index (> 0), absorption_length, scattering_length (mm, > 0, may be
                      infinite), group_velocity (mm/ns; default: from the index), mie_length (mm) and
                      mie_g ([-1, 1]): scattering by particles after Henyey and Greenstein
-        value        a number, or [n] values, linear between points and constant beyond the ends
+        value        a number, or [n] values, linear between points and constant beyond the ends;
+                     or rows [n, 2] of wavelength and value
         wavelengths  [n] nm, in either order; default: the standard grid 60, 65, ..., 995
         energies     [n] eV, instead of wavelengths
         """
@@ -138,7 +139,8 @@ class Material:
         reemission_wvl_cdf   [n] cumulative distribution of the emitted wavelength
         reemission_time      [m] ns, >= 0, with
         reemission_time_cdf  [m] cumulative distribution of the delay; default: no delay
-        wavelengths          [n] nm, of the tables above; or energies [n], eV
+        wavelengths          [n] nm, of the tables above; or energies [n], eV. A table of its own
+                             grid is given as rows [n, 2] of wavelength and value
         """
         x, in_ev = _x_of(wavelengths, energies)
         label = f"{self.name}.component[{len(self._components)}]"

@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chroma2.material import STANDARD_WAVELENGTHS, Material, Surface
 from chroma2.errors import InvalidArgument
+from chroma2.material import STANDARD_WAVELENGTHS, Material, Surface
 
 Array = NDArray[np.float64]
 

@@ -88,7 +88,7 @@ class Session:
         weights: bool = False,
     ) -> None:
         self._scene = _scene_of(detector)
-        self._seen: set[int] = set()
+        self._seen: set[tuple[int, int | None]] = set()
         options: dict[str, Any] = {"seed": _option("seed", seed, 2**64 - 1)}
         devices = _devices(device_id)
         if devices is not None:
@@ -232,14 +232,15 @@ class Session:
         for event in events:
             if event.event_id is None or event.first_photon or event.n_photons is not None:
                 continue
-            if event.event_id in self._seen:
+            key = (event.event_id, event.seed)
+            if key in self._seen:
                 warnings.warn(
                     f"event id {event.event_id} was used before in this session: both events have "
                     "the same random numbers",
                     RepeatedEventWarning,
                     stacklevel=4,
                 )
-            self._seen.add(event.event_id)
+            self._seen.add(key)
 
     # ---- rays
 

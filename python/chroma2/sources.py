@@ -444,7 +444,7 @@ def _common(
     out: dict[str, Any] = {"n_photons": int(n), "position_mm": pos}
     if tag:
         out["tag"] = int(tag)
-    if np.ndim(t) == 0:
+    if _is_scalar(t):
         value = _number("t", t)
         out.update(time_law=_FIXED, time_ns=(value, value))
     else:
@@ -455,12 +455,12 @@ def _common(
 
 
 def _wavelength(value: Any) -> dict[str, Any]:
-    if np.ndim(value) == 0 and not isinstance(value, (tuple, list)):
+    if _is_scalar(value):
         w = _number("wavelength", value)
         if not w > 0:
             raise InvalidArgument(f"wavelength is {w} nm (it must be > 0)")
         return {"wavelength_law": _FIXED, "wavelength_nm": (w, w)}
-    if len(value) == 2 and np.ndim(value[0]) == 0 and np.ndim(value[1]) == 0:
+    if len(value) == 2 and all(_is_scalar(v) for v in value):
         return {"wavelength_law": _UNIFORM, "wavelength_nm": _pair("wavelength", value)}
     if len(value) != 2:
         raise InvalidArgument(
@@ -475,6 +475,10 @@ def _wavelength(value: Any) -> dict[str, Any]:
     if np.any(y < 0) or not np.any(y > 0):
         raise InvalidArgument("wavelength[1] must be >= 0, and > 0 somewhere")
     return {"wavelength_law": _SPECTRUM, "n_spectrum": len(x), "spectrum_nm": x, "spectrum": y}
+
+
+def _is_scalar(value: Any) -> bool:
+    return not isinstance(value, (tuple, list)) and np.ndim(value) == 0
 
 
 def _number(name: str, value: Any) -> float:
@@ -495,7 +499,7 @@ def _in_range(name: str, value: float, low: float, high: float, *, open_low: boo
 
 
 def _pair(name: str, value: Any, *, ascending: bool = True) -> tuple[float, float]:
-    if np.ndim(value) != 1 or len(value) != 2:
+    if _is_scalar(value) or len(value) != 2:
         raise InvalidArgument(f"{name} is {value!r} (it must be a number or a pair)")
     a, b = _number(f"{name}[0]", value[0]), _number(f"{name}[1]", value[1])
     if ascending and a > b:

@@ -39,6 +39,6 @@ def rotate(x: ArrayLike, phi: float, n: ArrayLike) -> NDArray[np.float64]:
 def get_perp(x: ArrayLike) -> NDArray[np.float64]:
     """A unit vector perpendicular to the vector x."""
     v = np.asarray(x, dtype=np.float64)
-    helper = np.zeros(3)
-    helper[int(np.argmin(np.abs(v)))] = 1.0
-    return elementary.normalize(elementary.cross(v, helper))
+    far_axis = np.zeros(3)
+    far_axis[int(np.argmin(np.abs(v)))] = 1.0
+    return elementary.normalize(elementary.cross(v, far_axis))

@@ -346,9 +346,9 @@ chroma2_session_subscribe(chroma2_session *self, chroma2_metrics_callback callba
         entry->session = self;
         entry->callback = callback;
         entry->context = context;
+        *out_id = place; // before the first call, which may want to unsubscribe
         status = metrics_bus_subscribe(orchestrator_bus(self->orchestrator), subscription_call,
             entry, (uint64_t)period_ms * 1000000u, &entry->bus_id);
-        *out_id = place;
     } else {
         status = error_set(CHROMA2_INVALID_ARGUMENT, "the session has %d subscribers (no more fit)",
             (int)MAX_SUBSCRIPTIONS);

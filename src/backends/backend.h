@@ -77,8 +77,8 @@ typedef struct backend_ops {
     bool (*has_output)(const backend_context *self);
     bool (*has_orders_done)(const backend_context *self);
 
-    /** Brings gauges up to date. Any thread. */
-    void (*gauges)(backend_context *self, const metrics_view *metrics);
+    /** Brings the gauges among the view's metrics up to date, if they are not always. Any thread. */
+    void (*gauges)(backend_context *self);
 
     /** Nearest hits of n rays; directions need not be unit vectors. */
     void (*intersect)(backend_context *self, const scene_view *scene, const float *origins,

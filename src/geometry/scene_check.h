@@ -32,4 +32,3 @@ CHROMA2_MUST_CHECK chroma2_status scene_find_coincident(const chroma2_scene *sel
 /** The world edge between two local vertices of a placement's mesh. */
 scene_edge scene_edge_make(const chroma2_scene *self, uint32_t placement, uint32_t vertex0,
     uint32_t vertex1, uint32_t triangle);
-

@@ -7,7 +7,14 @@
 #include "pipeline/orchestrator_inside.h"
 
 /** Why an event got no order this time. */
-typedef enum issue_outcome { ISSUED, ISSUE_OVER, NO_ORDER, NO_STAGING, NO_BLOCK } issue_outcome;
+typedef enum issue_outcome {
+    ISSUED,
+    ISSUE_OVER,
+    NO_ORDER,
+    NO_STAGING,
+    NO_BLOCK,
+    ENOUGH_OUT
+} issue_outcome;
 
 /** Takes back the orders whose photons have all started. */
 static bool
@@ -23,6 +30,7 @@ orders_reclaim(orchestrator *self)
                 check_failed(__FILE__, __LINE__, "staging buffer of an order");
             }
         }
+        --self->n_orders_out[order->event_slot];
         self->free_orders[self->n_free_orders++] = done[i];
     }
     return n > 0;
@@ -115,7 +123,7 @@ order_pack(void *context)
     const photon_order *const order = &self->orders[task->order_index];
     batch_pack(&task->run->batch, order->first_photon, order->ids, order->n,
         (float *)(uintptr_t)order->staged);
-    metric_add(&self->view.metrics, METRIC_bytes_in,
+    metric_add(&self->own_metrics, METRIC_bytes_in,
         (uint64_t)order->n * batch_floats(order->columns) * sizeof(float));
     self->ops->order_publish(self->backend, task->order_index, order);
 }
@@ -131,6 +139,9 @@ order_issue(orchestrator *self, event_run *run)
     }
     if (self->n_free_orders == 0) {
         return NO_ORDER;
+    }
+    if (self->n_orders_out[run->slot] >= self->most_orders) {
+        return ENOUGH_OUT;
     }
     if (!block_open(self, run)) {
         return NO_BLOCK;
@@ -157,6 +168,7 @@ order_issue(orchestrator *self, event_run *run)
     order->columns = run->has_batch ? batch_columns(&run->batch) : 0;
     order->block = (uint32_t)((run->n_opened - 1) % self->options.open_blocks);
     run->n_issued += n;
+    ++self->n_orders_out[run->slot];
     self->ops->block_expect(self->backend, run->slot, order->block, n);
     if (n == left) {
         block_seal(self, run);
@@ -196,7 +208,8 @@ events_serve(orchestrator *self, issue_outcome *out_obstacle)
         }
         if (outcome != ISSUED) {
             *out_obstacle = outcome;
-            refused = refused == NULL && outcome != NO_BLOCK ? run : refused;
+            const bool is_short = outcome == NO_ORDER || outcome == NO_STAGING;
+            refused = refused == NULL && is_short ? run : refused;
         }
         ++i;
     }
@@ -221,10 +234,10 @@ admission_main(void *argument)
             const uint64_t begin = clock_now_ns();
             wake_signal_wait(&self->admission_signal, seen, obstacle == ISSUE_OVER ? 50000000u : 500000u);
             const uint64_t waited = clock_now_ns() - begin;
-            metric_add(&self->view.metrics, METRIC_straggler_wait_ns,
+            metric_add(&self->own_metrics, METRIC_straggler_wait_ns,
                 obstacle == NO_BLOCK ? waited : 0);
-            metric_add(&self->view.metrics, METRIC_back_pressure_ns,
-                obstacle == NO_ORDER || obstacle == NO_STAGING ? waited : 0);
+            metric_add(&self->own_metrics, METRIC_back_pressure_ns,
+                obstacle == NO_BLOCK || obstacle == ISSUE_OVER ? 0 : waited);
         }
     }
     return NULL;

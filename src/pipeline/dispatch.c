@@ -45,8 +45,8 @@ part_deliver(orchestrator *self, event_run *run, uint64_t first_photon, uint64_t
     part->ledger = ledger_make(counters);
     const uint64_t begin = clock_now_ns();
     const chroma2_status status = run->on_block(run->on_block_context, part);
-    metric_add(&self->view.metrics, METRIC_callbacks, 1);
-    metric_add(&self->view.metrics, METRIC_callback_ns, clock_now_ns() - begin);
+    metric_add(&self->own_metrics, METRIC_callbacks, 1);
+    metric_add(&self->own_metrics, METRIC_callback_ns, clock_now_ns() - begin);
     if (status != CHROMA2_OK) {
         run_fail(self, run,
             error_set(CHROMA2_CALLBACK_FAILED, "the event's callback returned %s (photons %llu..)",
@@ -97,7 +97,7 @@ rows_drain(orchestrator *self)
             block_deliver(self, run, block, run->first_photon, run->n_photons);
         }
     }
-    metric_add(&self->view.metrics, METRIC_bytes_out, (uint64_t)n * sizeof(row));
+    metric_add(&self->own_metrics, METRIC_bytes_out, (uint64_t)n * sizeof(row));
     return n > 0;
 }
 
@@ -146,7 +146,7 @@ run_finish(orchestrator *self, event_run *run)
     result->info.wall_s = (double)(clock_now_ns() - run->start_ns) * 1e-9;
     result->info.memory_bytes = result_memory_bytes(result);
     run->result = NULL;
-    metric_add(&self->view.metrics,
+    metric_add(&self->own_metrics,
         status == CHROMA2_OK              ? METRIC_events_done
             : status == CHROMA2_CANCELLED ? METRIC_events_cancelled
                                           : METRIC_events_failed,

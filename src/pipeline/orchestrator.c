@@ -50,7 +50,9 @@ tables_make(orchestrator *self)
     self->runs = calloc(n, sizeof(event_run *));
     self->issuing = calloc(n, sizeof(event_run *));
     self->free_slots = calloc(n, sizeof *self->free_slots);
-    REQUIRE(self->runs != NULL && self->issuing != NULL && self->free_slots != NULL,
+    self->n_orders_out = calloc(n, sizeof *self->n_orders_out);
+    REQUIRE(self->runs != NULL && self->issuing != NULL && self->free_slots != NULL &&
+            self->n_orders_out != NULL,
         CHROMA2_OUT_OF_MEMORY, "no host memory for %u events in flight", n);
     for (uint32_t i = 0; i < n; ++i) {
         self->free_slots[i] = n - 1 - i;
@@ -60,6 +62,7 @@ tables_make(orchestrator *self)
         self->free_orders[i] = N_ORDERS - 1 - i;
     }
     self->n_free_orders = N_ORDERS;
+    self->most_orders = 2 + 2 * self->ops->n_threads(self->backend);
     self->rows = calloc(DRAIN_ROWS, sizeof *self->rows);
     REQUIRE(self->rows != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory to drain rows");
     TRY(queue_create(mem_ops_host(), n, &self->issue_ring));
@@ -113,7 +116,7 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     pthread_cond_init(&self->space, NULL);
     TRY(wake_signal_init(&self->admission_signal));
     TRY(wake_signal_init(&self->dispatch_signal));
-    REQUIRE(scene != NULL && scene_view_of(scene) != NULL, CHROMA2_WRONG_STATE,
+    REQUIRE(scene != NULL && scene_is_committed(scene), CHROMA2_WRONG_STATE,
         "the session's scene is %s. Call chroma2_scene_commit first?",
         scene == NULL ? "NULL" : "not committed");
     int32_t device = 0;
@@ -126,6 +129,8 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
         : options->tree == 1               ? (uint32_t)TREE_BRUTE
                                            : options->tree;
     TRY(metrics_create(self->ops->memory(self->backend), &self->numbers));
+    TRY(metrics_create(mem_ops_host(), &self->own_numbers));
+    self->own_metrics = metrics_view_of(self->own_numbers);
     TRY(metrics_bus_create(read_metrics, self, &self->bus));
     TRY(session_memory_take(self, self->ops->default_slots(self->backend)));
     TRY(tables_make(self));
@@ -221,12 +226,14 @@ orchestrator_destroy(orchestrator *self)
     arena_destroy(self->device);
     metrics_bus_destroy(self->bus);
     metrics_destroy(self->numbers);
+    metrics_destroy(self->own_numbers);
     if (self->backend != NULL) {
         self->ops->close(self->backend);
     }
     free(self->runs);
     free(self->issuing);
     free(self->free_slots);
+    free(self->n_orders_out);
     free(self->rows);
     queue_destroy(self->issue_ring);
     wake_signal_reset(&self->admission_signal);
@@ -360,7 +367,7 @@ orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, c
     }
     pthread_mutex_unlock(&self->mutex);
     TRY(status);
-    metric_add(&self->view.metrics, METRIC_events_submitted, n);
+    metric_add(&self->own_metrics, METRIC_events_submitted, n);
     wake_signal_raise(&self->admission_signal);
 out:
     for (size_t i = runs != NULL ? n : 0; i > 0; --i) {
@@ -418,8 +425,14 @@ orchestrator_about(orchestrator *self, chroma2_session_info *out_info)
 chroma2_status
 orchestrator_metrics(const orchestrator *self, metrics_reading *out_reading)
 {
-    self->ops->gauges(self->backend, &self->view.metrics);
-    return metrics_snapshot(self->numbers, out_reading);
+    chroma2_status status = CHROMA2_OK;
+    metrics_reading own;
+    self->ops->gauges(self->backend);
+    TRY(metrics_snapshot(self->numbers, out_reading));
+    TRY(metrics_snapshot(self->own_numbers, &own));
+    metrics_reading_merge(out_reading, &own);
+out:
+    return status;
 }
 
 metrics_bus *

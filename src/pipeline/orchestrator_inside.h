@@ -43,7 +43,9 @@ struct orchestrator {
     stream_host *ingest_host;
     stream_pool *ingest_pool;
     stream *ingest_streams[N_INGEST_STREAMS];
-    metrics *numbers;
+    metrics *numbers;         // the stages', in the backend's memory
+    metrics *own_numbers;     // the pipeline's, on the host; readings are the sum of both
+    metrics_view own_metrics;
     metrics_bus *bus;
     queue *rings[10];
     uint32_t n_rings;
@@ -67,6 +69,8 @@ struct orchestrator {
     uint32_t free_orders[N_ORDERS];
     uint32_t n_free_orders;
     event_run **issuing; // [events_in_flight] events that still get orders
+    uint32_t *n_orders_out; // [events_in_flight] orders of a slot that have not come back
+    uint32_t most_orders;   // that one event may have out: what comes later waits behind these
     uint32_t n_issuing, cursor;
     uint32_t n_ingested;
     ingest_task ingest_tasks[N_ORDERS];

@@ -90,7 +90,7 @@ scene_table_use(scene_table *self, const chroma2_scene *scene, uint32_t *out_ind
 {
     chroma2_status status = CHROMA2_OK;
     uint32_t place = MAX_SCENES;
-    REQUIRE(scene_view_of(scene) != NULL, CHROMA2_WRONG_STATE,
+    REQUIRE(scene_is_committed(scene), CHROMA2_WRONG_STATE,
         "the scene is not committed. Call chroma2_scene_commit first?");
     for (uint32_t i = 0; i < MAX_SCENES; ++i) {
         if (self->binding[i].scene == scene) {

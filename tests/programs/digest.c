@@ -4,8 +4,11 @@
  *
  *      digest SCENE N_PHOTONS [option=value ...]
  *      SCENE: a name of TEST_SCENE_LIST, or file:PATH (written by validation/dump_scene.py)
- *      options: device(0.. a GPU) keep(bits) repeat(events timed one after the other) threads chunk capacity microsteps tree no_cull physics(0 chroma, 1 precise)
- *               max_steps memory_mib block_log2 batch(1: as arrays) tracks(every n-th photon) */
+ *      options: threads chunk capacity microsteps tree no_cull max_steps memory_mib block_log2
+ *               blocks(open at once) physics(0 chroma, 1 precise) device(0.. a GPU) keep(bits)
+ *               wavelength(nm) tracks(of every n-th photon) repeat(events, each timed)
+ *
+ *  Speed and the number of parents that waited for slots go to standard error. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +122,19 @@ print_speed(const chroma2_result *result)
         (double)ledger.steps / wall_s);
 }
 
+static void
+print_retries(const chroma2_session *session)
+{
+    chroma2_metric metrics[256];
+    size_t n = 0;
+    MUST(chroma2_session_metrics(session, metrics, 256, &n));
+    for (size_t i = 0; i < n && i < 256; ++i) {
+        if (strcmp(metrics[i].name, "spawn_retries") == 0) {
+            fprintf(stderr, "spawn_retries=%llu\n", (unsigned long long)metrics[i].value);
+        }
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -179,6 +195,7 @@ main(int argc, char **argv)
     printf("scene %02x%02x%02x%02x\n", hash[0], hash[1], hash[2], hash[3]);
     print_tables(result);
     print_speed(result);
+    print_retries(session);
     chroma2_result_destroy(result);
     chroma2_future_destroy(future);
     chroma2_session_destroy(session);

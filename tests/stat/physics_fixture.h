@@ -2,13 +2,13 @@
 /** A scene for physics tests whose media and surfaces each test sets itself, in a box or any other
  *  toy mesh; and the loop that sends one photon through it. */
 #pragma once
-#include <float.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "physics/source.h"
 #include "physics/step.h"
 #include "support/toy_scene.h"
+
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 enum {
     FIXTURE_N_GRID = 188, // 60, 65, ..., 995 nm
@@ -122,8 +122,8 @@ fixture_create(toy_mesh mesh, uint32_t tree)
 static inline physics_fixture *
 fixture_create_box(float half_mm)
 {
-    return fixture_create(toy_box(vec3_make(-half_mm, -half_mm, -half_mm),
-                              vec3_make(half_mm, half_mm, half_mm), 1),
+    return fixture_create(
+        toy_box(vec3_make(-half_mm, -half_mm, -half_mm), vec3_make(half_mm, half_mm, half_mm), 1),
         TREE_BRUTE);
 }
 
@@ -132,6 +132,17 @@ fixture_destroy(physics_fixture *f)
 {
     toy_scene_destroy(f->toy);
     free(f);
+}
+
+/** A point of a cube about the origin; the draws in a fixed order. */
+static inline vec3
+fixture_point(toy_random *random, float half_mm)
+{
+    vec3 v;
+    v.x = toy_uniform(random, -half_mm, half_mm);
+    v.y = toy_uniform(random, -half_mm, half_mm);
+    v.z = toy_uniform(random, -half_mm, half_mm);
+    return v;
 }
 
 /** Photon `id` at a point, with a direction; polarization perpendicular to it; 400 nm. */

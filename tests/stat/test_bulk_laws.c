@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** What media do, against closed forms: free paths, Beer and Lambert's law, shares of components,
  *  re-emission, Rayleigh scattering. The key is fixed in physics_fixture.h. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 static const vec3 up = {0.0f, 0.0f, 1.0f};
 static const vec3 centre = {0.0f, 0.0f, 0.0f};
@@ -68,12 +69,11 @@ static void
 test_walls_do_not_count(void **state)
 {
     (void)state;
-    toy_mesh mesh = toy_box(vec3_make(-1000.0f, -1000.0f, -1000.0f),
-        vec3_make(1000.0f, 1000.0f, 1000.0f), 1);
+    toy_mesh mesh =
+        toy_box(vec3_make(-1000.0f, -1000.0f, -1000.0f), vec3_make(1000.0f, 1000.0f, 1000.0f), 1);
     for (int i = 1; i <= 9; i++) { // shells in between
         const float half = 10.0f * (float)i;
-        toy_mesh shell =
-            toy_box(vec3_make(-half, -half, -half), vec3_make(half, half, half), 1);
+        toy_mesh shell = toy_box(vec3_make(-half, -half, -half), vec3_make(half, half, half), 1);
         toy_mesh_append(&mesh, &shell);
         toy_mesh_reset(&shell);
     }
@@ -135,8 +135,7 @@ tabulated_cdf(double x, const void *law)
     const tabulated_law *const t = law;
     const double place = (x - t->x0) / t->dx;
     const uint32_t cell = place < 0.0 ? 0 : (place < t->n - 2.0 ? (uint32_t)place : t->n - 2);
-    return (double)t->y[cell] +
-        (place - cell) * ((double)t->y[cell + 1] - (double)t->y[cell]);
+    return (double)t->y[cell] + (place - cell) * ((double)t->y[cell + 1] - (double)t->y[cell]);
 }
 
 /** Colour and delay of re-emission follow their tables; direction is isotropic, polarization

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Light that sources make, against closed forms. The seed is that of physics_fixture.h. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "pipeline/event_sources.h"
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 enum { N = 200000 };
 
@@ -215,13 +216,13 @@ test_volumes(void **state)
                          z = (double)p.z_mm - 30.0;
             check_unit_and_perpendicular(&p);
             stat_add(&mixed, x * z);
-            l.value[id] = shape == CHROMA2_VOLUME_BOX ? x
-                : shape == CHROMA2_VOLUME_SPHERE      ? sqrt(x * x + y * y + z * z) / 5.0
-                                                      : sqrt(x * x + z * z) / 5.0;
+            l.value[id] = shape == CHROMA2_VOLUME_BOX      ? x
+                          : shape == CHROMA2_VOLUME_SPHERE ? sqrt(x * x + y * y + z * z) / 5.0
+                                                           : sqrt(x * x + z * z) / 5.0;
             second[id] = y;
             third[id] = shape == CHROMA2_VOLUME_SPHERE
-                ? z / sqrt(x * x + y * y + z * z)
-                : (shape == CHROMA2_VOLUME_BOX ? z : atan2(z, x));
+                            ? z / sqrt(x * x + y * y + z * z)
+                            : (shape == CHROMA2_VOLUME_BOX ? z : atan2(z, x));
         }
         ASSERT_Z(stat_z_mean(&mixed, 0.0));
         if (shape == CHROMA2_VOLUME_BOX) {
@@ -234,7 +235,8 @@ test_volumes(void **state)
         } else {
             ASSERT_P(stat_p_ks(l.value, N, power_cdf, &square));
             ASSERT_P(stat_p_ks(second, N, linear_cdf, (double[]){-7.0, 7.0}));
-            ASSERT_P(stat_p_ks(third, N, linear_cdf, (double[]){-3.14159265358979, 3.14159265358979}));
+            ASSERT_P(
+                stat_p_ks(third, N, linear_cdf, (double[]){-3.14159265358979, 3.14159265358979}));
         }
         free(second);
         free(third);
@@ -256,7 +258,8 @@ static double
 tent_cdf(double x, const void *law)
 {
     (void)law;
-    return x < 420.0 ? (x - 400.0) * (x - 400.0) / 2000.0 : 1.0 - (500.0 - x) * (500.0 - x) / 8000.0;
+    return x < 420.0 ? (x - 400.0) * (x - 400.0) / 2000.0
+                     : 1.0 - (500.0 - x) * (500.0 - x) / 8000.0;
 }
 
 static void
@@ -320,8 +323,8 @@ cherenkov_cdf(double w, const void *law)
 }
 
 /** Angle cos = 1/(beta n) at each wavelength, polarization in the plane of the track, wavelengths
- *  by sin^2/lambda^2; once by rejection, once where the light sits in a narrow line of the index and
- *  a table is used. */
+ *  by sin^2/lambda^2; once by rejection, once where the light sits in a narrow line of the index
+ * and a table is used. */
 static void
 test_cherenkov(void **state)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** What boundaries do to many photons: shares of the default surface, Lambert's law, Fresnel's
  *  shares for unpolarized light through whole steps. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 static const vec3 centre = {0.0f, 0.0f, 0.0f};
 
@@ -17,8 +18,8 @@ static vec3
 tilted(double angle, uint64_t id)
 {
     const double phi = 0.1 + 2.399963 * (double)id;
-    return vec3_make((float)(sin(angle) * cos(phi)), (float)(sin(angle) * sin(phi)),
-        (float)cos(angle));
+    return vec3_make(
+        (float)(sin(angle) * cos(phi)), (float)(sin(angle) * sin(phi)), (float)cos(angle));
 }
 
 static void
@@ -32,8 +33,7 @@ test_default_surface_shares(void **state)
     f->interfaces[0].surface = 0;
     for (int i = 0; i < 2; i++) {
         const double *const s = shares[i];
-        f->surfaces[0] =
-            fixture_surface(f, (float)s[0], (float)s[1], (float)s[2], (float)s[3]);
+        f->surfaces[0] = fixture_surface(f, (float)s[0], (float)s[1], (float)s[2], (float)s[3]);
         uint64_t counts[5] = {0};
         for (uint64_t id = 0; id < N; id++) {
             photon p = fixture_photon(id, centre, tilted(0.3, id));
@@ -125,7 +125,8 @@ test_fresnel_shares(void **state)
                 const double s2 = n1 / n2 * sin(angles[i]);
                 uint64_t reflected = 0;
                 for (uint64_t id = 0; id < N; id++) {
-                    photon p = fixture_photon(id, vec3_make(0.0f, 0.0f, 50.0f), tilted(angles[i], id));
+                    photon p =
+                        fixture_photon(id, vec3_make(0.0f, 0.0f, 50.0f), tilted(angles[i], id));
                     photon_set_polarization(
                         &p, perpendicular_at(photon_direction(&p), (float)id * 0.618034f));
                     reflected += fixture_step(f, &p).process == PROCESS_FRESNEL_REFLECT;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "support/events.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 #define MUST(call)                                                                                 \
     do {                                                                                           \
@@ -81,7 +82,8 @@ uint64_t
 events_check_ledger(const chroma2_ledger *l)
 {
     const uint64_t ended = l->no_hit + l->bulk_absorb + l->surface_detect + l->surface_absorb +
-        l->stuck + l->lineage_full + l->nan_abort + l->cancelled + l->max_steps + l->as_given;
+                           l->stuck + l->lineage_full + l->nan_abort + l->cancelled + l->max_steps +
+                           l->as_given;
     assert_int_equal(l->alive, 0);
     assert_int_equal(l->in + l->spawned, ended);
     return ended;
@@ -222,4 +224,105 @@ events_expect_slice(const event_table *whole, uint64_t first, const event_table 
         }
     }
     return first + part->n_rows;
+}
+
+static uint64_t
+count_flag(const event_table *table, uint32_t flag)
+{
+    uint64_t n = 0;
+    for (uint64_t i = 0; i < table->n_rows; ++i) {
+        n += (table->flags[i] & flag) != 0;
+    }
+    return n;
+}
+
+void
+events_expect_ledger(const chroma2_result *result)
+{
+    const chroma2_ledger l = chroma2_result_ledger(result);
+    const event_table ends = events_table(result, CHROMA2_PHOTONS_END);
+    uint64_t steps = 0;
+    events_check_ledger(&l);
+    assert_int_equal(ends.n_rows, l.in + l.spawned - l.lineage_full);
+    assert_int_equal(chroma2_result_n_rows(result, CHROMA2_HITS), l.hits);
+    assert_int_equal(count_flag(&ends, CHROMA2_HISTORY(NO_HIT)), l.no_hit);
+    assert_int_equal(count_flag(&ends, CHROMA2_HISTORY(BULK_ABSORB)), l.bulk_absorb);
+    assert_int_equal(count_flag(&ends, CHROMA2_HISTORY(SURFACE_DETECT)), l.surface_detect);
+    assert_int_equal(count_flag(&ends, CHROMA2_HISTORY(SURFACE_ABSORB)), l.surface_absorb);
+    assert_int_equal(count_flag(&ends, CHROMA2_HISTORY(STUCK)), l.stuck);
+    assert_int_equal(count_flag(&ends, CHROMA2_HISTORY(NAN_ABORT)), l.nan_abort);
+    assert_int_equal(ends.n_rows - count_flag(&ends, CHROMA2_HISTORY_ENDED), l.max_steps);
+    for (uint64_t i = 0; i < ends.n_rows; ++i) {
+        steps += ends.n_steps[i];
+    }
+    assert_int_equal(steps, l.steps);
+}
+
+void
+events_expect_tracks(const event_table *steps, const event_table *ends)
+{
+    const uint32_t *const process = events_column(steps, "process");
+    uint64_t i = 0;
+    for (uint64_t k = 0; k < ends->n_rows; ++k) {
+        assert_true(i < steps->n_rows);
+        assert_int_equal(process[i], 65535);
+        for (uint32_t n = 0; n <= ends->n_steps[k]; ++n, ++i) {
+            assert_int_equal(steps->photon_id[i], ends->photon_id[k]);
+            assert_int_equal(steps->lineage[i], ends->lineage[k]);
+            assert_int_equal(steps->n_steps[i], n);
+            assert_true((process[i] == 65535) == (n == 0));
+        }
+        assert_true(events_rows_equal(ends, k, steps, i - 1));
+    }
+    assert_int_equal(i, steps->n_rows);
+}
+
+/** Rows of `whole` that belong to one of the chosen photons must be those of `again`, in order. */
+static void
+expect_rows_of_chosen(
+    const event_table *whole, const event_table *again, const uint64_t *sorted, size_t n_sorted)
+{
+    uint64_t k = 0;
+    for (uint64_t i = 0; i < whole->n_rows; ++i) {
+        for (size_t c = 0; c < n_sorted; ++c) {
+            if (whole->photon_id[i] == sorted[c]) {
+                assert_true(k < again->n_rows);
+                assert_true(events_rows_equal(whole, i, again, k));
+                ++k;
+            }
+        }
+    }
+    assert_int_equal(k, again->n_rows);
+}
+
+void
+events_expect_replay(chroma2_session *session, const chroma2_event *event, uint64_t n_photons)
+{
+    const uint64_t asked[] = {n_photons - 1, 3, n_photons / 2, 3, 0};
+    const uint64_t sorted[] = {0, 3, n_photons / 2, n_photons - 1};
+    chroma2_event kept = *event;
+    chroma2_result *again = NULL;
+    kept.keep = 7;
+    chroma2_result *const whole = events_run(session, &kept);
+    assert_int_equal(chroma2_session_replay(session, event, asked, 5, &again), CHROMA2_OK);
+    const chroma2_ledger ledger = chroma2_result_ledger(again);
+    events_check_ledger(&ledger);
+    assert_int_equal(ledger.in, 4);
+    for (int rows = 0; rows < CHROMA2_N_ROW_KINDS; ++rows) {
+        const event_table all = events_table(whole, (chroma2_rows)rows);
+        const event_table some = events_table(again, (chroma2_rows)rows);
+        expect_rows_of_chosen(&all, &some, sorted, 4);
+    }
+    const event_table steps = events_table(again, CHROMA2_TRACKS);
+    const event_table ends = events_table(again, CHROMA2_PHOTONS_END);
+    events_expect_tracks(&steps, &ends);
+    chroma2_result_destroy(again);
+    for (int i = 0; i < 4; ++i) { // and each alone
+        assert_int_equal(chroma2_session_replay(session, event, &sorted[i], 1, &again), CHROMA2_OK);
+        const event_table all = events_table(whole, CHROMA2_PHOTONS_END);
+        const event_table one = events_table(again, CHROMA2_PHOTONS_END);
+        expect_rows_of_chosen(&all, &one, &sorted[i], 1);
+        chroma2_result_destroy(again);
+    }
+    chroma2_result_destroy(whole);
 }

@@ -62,3 +62,12 @@ void events_expect_equal(const chroma2_result *a, const chroma2_result *b);
 
 /** Rows [first, first + part) of `whole` are those of `part`; returns first + part. */
 uint64_t events_expect_slice(const event_table *whole, uint64_t first, const event_table *part);
+
+/** Every entry of the ledger agrees with the rows it speaks of; hits and photons_end were kept. */
+void events_expect_ledger(const chroma2_result *result);
+
+/** Each photon's track leads from its start, step by step, to its row in photons_end. */
+void events_expect_tracks(const event_table *steps, const event_table *ends);
+
+/** A replay of some of an event's photons gives their rows of a whole run, and their tracks. */
+void events_expect_replay(chroma2_session *session, const chroma2_event *event, uint64_t n_photons);

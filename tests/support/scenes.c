@@ -92,7 +92,7 @@ static void
 build_larbox(chroma2_scene *scene)
 {
     const uint32_t lar = add_medium(scene, "lar", 1.3, 20000.0, 900.0);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
     const int32_t wall = add_surface(scene, "wall", 0.3, 0.2, 0.5, 0.0);
     const uint32_t interface = add_interface(scene, lar, vacuum, wall);
     toy_mesh mesh = toy_box(corner(-1000.0f), corner(1000.0f), 8);
@@ -143,8 +143,8 @@ static void
 build_tank(chroma2_scene *scene, bool is_flat)
 {
     const uint32_t water = add_medium(scene, "water", 1.34, 40000.0, 90000.0);
-    const uint32_t glass = add_medium(scene, "glass", 1.48, 1000.0, INFINITY);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const uint32_t glass = add_medium(scene, "glass", 1.48, 1000.0, HUGE_VAL);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
     const int32_t black = add_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
     const int32_t cathode = add_surface(scene, "photocathode", 0.55, 0.25, 0.1, 0.1);
     const uint32_t first = add_interface(scene, glass, water, -1);
@@ -236,9 +236,9 @@ static void
 build_spheres(chroma2_scene *scene)
 {
     const uint32_t scintillator = add_scintillator(scene, 400.0, 5000.0, 0.6);
-    const uint32_t acrylic = add_medium(scene, "acrylic", 1.49, 2000.0, INFINITY);
+    const uint32_t acrylic = add_medium(scene, "acrylic", 1.49, 2000.0, HUGE_VAL);
     const uint32_t water = add_medium(scene, "water", 1.34, 40000.0, 90000.0);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
     const int32_t perfect = add_surface(scene, "perfect", 0.0, 1.0, 0.0, 0.0);
     add_world(scene, toy_icosphere(1000.0f, 2), add_interface(scene, scintillator, acrylic, -1), -1);
     add_world(scene, toy_icosphere(1050.0f, 2), add_interface(scene, acrylic, water, -1), -1);
@@ -249,7 +249,7 @@ static void
 build_cascade(chroma2_scene *scene)
 {
     const uint32_t medium = add_scintillator(scene, 700.0, 900.0, 3.0);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
     const int32_t wall = add_surface(scene, "wall", 0.2, 0.4, 0.4, 0.0);
     add_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 2),
         add_interface(scene, medium, vacuum, wall), 0);
@@ -272,7 +272,7 @@ static void
 build_open(chroma2_scene *scene)
 {
     const uint32_t water = add_medium(scene, "water", 1.34, 3000.0, 2000.0);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, 5000.0, INFINITY);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, 5000.0, HUGE_VAL);
     const int32_t wall = add_surface(scene, "wall", 0.3, 0.3, 0.4, 0.0);
     toy_mesh mesh = toy_box(corner(-1000.0f), corner(1000.0f), 2);
     mesh.n_triangles -= mesh.n_triangles / 6; // the last face is missing
@@ -282,7 +282,7 @@ build_open(chroma2_scene *scene)
 static void
 build_wide(chroma2_scene *scene)
 {
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
     const int32_t black = add_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
     add_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 1),
         add_interface(scene, vacuum, vacuum, black), -1);
@@ -429,8 +429,8 @@ test_scene_tank(uint32_t n_instances)
     chroma2_scene *scene = NULL;
     MUST(chroma2_scene_create(NULL, &scene));
     const uint32_t water = add_medium(scene, "water", 1.34, 40000.0, 90000.0);
-    const uint32_t glass = add_medium(scene, "glass", 1.48, 1000.0, INFINITY);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, INFINITY, INFINITY);
+    const uint32_t glass = add_medium(scene, "glass", 1.48, 1000.0, HUGE_VAL);
+    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
     const int32_t black = add_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
     const uint32_t first = add_interface(scene, glass, water, -1);
     add_interface(scene, vacuum, glass, black);

@@ -10,7 +10,9 @@ Layout, schema version 1; units are attributes of every column:
     /                 format, schema_version, chroma2_version, created, is_complete, seed, physics,
                       switches, arithmetic, backend, device, scene_hash, detector, units
     /events/          event_id, seed, t0, max_steps, first_photon, n_photons, user_tag, wall_s,
-                      use_weights, scatter_first, keep, sources (JSON), and the ledger
+                      use_weights, scatter_first,
+                      keep, sources (row of /sources), and every number of the ledger
+    /sources/         json: the light sources of an event; [] for an event from arrays
     /hits/            columns of Hits           /photons_end/  columns of PhotonsEnd
     /photon_tracks/   columns of Tracks         /start/        photons that events started from
     /channels/        position, channel_id, channel_type, solid_id
@@ -23,6 +25,7 @@ import json
 import os
 import pathlib
 import shutil
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
@@ -60,6 +63,11 @@ class _Column(NamedTuple):
     data: NDArray[Any]
     unit: str
     meaning: str
+
+
+def _text(value: str, meaning: str) -> _Column:
+    """A column of one string."""
+    return _Column(np.array([value], dtype=object), "1", meaning)
 
 
 def _rows(table: Table) -> dict[str, _Column]:
@@ -131,51 +139,67 @@ class Writer:
         self._pending_rows = 0
         self._n_segments = 0
         self._hit_ids: dict[int, list[NDArray[np.uint64]]] = {}
+        self._source_rows: dict[str, int] = {}
         self._is_closed = False
+        self._lock = threading.RLock()  # callbacks come from another thread than `write`
 
     # ---- adding
 
     def add_hits(self, hits: Hits) -> None:
         """Takes the hits of a block: usable as `on_hits`."""
-        self._add_table("hits", hits)
+        with self._lock:
+            self._add_table("hits", hits)
 
     def add_part(self, part: Part) -> None:
         """Takes everything of a block: usable as `on_block`."""
-        for name in _TABLES:
-            self._add_table(name, getattr(part, name))
+        with self._lock:
+            for name in _TABLES:
+                self._add_table(name, getattr(part, name))
 
     def write(self, event: EventDescriptor, result: Result) -> None:
         """Takes a finished event: its row in /events, its starts, and the tables it still holds."""
-        for name in _TABLES:
-            self._add_table(name, getattr(result, name))
-        self._add_start(event, result)
-        seed = self._default_seed if event.seed is None else event.seed
-        row: dict[str, tuple[Any, Any, str, str]] = {
-            "event_id": (result.event_id, np.uint32, "1", "event id"),
-            "seed": (seed, np.uint64, "1", "seed of its random numbers"),
-            "t0": (result.t0, np.float64, "ns", "time that photon times are relative to"),
-            "max_steps": (event.max_steps, np.uint32, "1", "steps a photon may make"),
-            "first_photon": (result.first_photon, np.uint64, "1", "first photon id of the range"),
-            "n_photons": (result.n_photons, np.uint64, "1", "photon ids in the range"),
-            "user_tag": (result.user_tag, np.uint64, "1", "the user's"),
-            "wall_s": (result.wall_s, np.float64, "s", "from first start to last end"),
-            "use_weights": (event.use_weights, np.uint32, "1", "1: photons have weights"),
-            "scatter_first": (event.scatter_first, np.int32, "1", "1 forced, -1 forbidden, 0"),
-        }
-        for name, value in result.ledger.to_dict().items():
-            row[f"ledger_{name}"] = (value, np.uint64, "1", "of the ledger")
-        columns = {
-            name: _Column(np.array([value], dtype), unit, meaning)
-            for name, (value, dtype, unit, meaning) in row.items()
-        }
-        sources = json.dumps([s.to_dict() for s in event.source_list()])
-        for name, text, meaning in (
-            ("sources", sources, "JSON of the light sources; [] for an event from arrays"),
-            ("keep", "|".join(event.keep), "what was kept"),
-        ):
-            columns[name] = _Column(np.array([text], dtype=object), "1", meaning)
-        self._add("events", columns)
-        self._flush_if_full()
+        with self._lock:
+            for name in _TABLES:
+                self._add_table(name, getattr(result, name))
+            self._add_start(event, result)
+            seed = self._default_seed if event.seed is None else event.seed
+            row: dict[str, tuple[Any, Any, str, str]] = {
+                "event_id": (result.event_id, np.uint32, "1", "event id"),
+                "seed": (seed, np.uint64, "1", "seed of its random numbers"),
+                "t0": (result.t0, np.float64, "ns", "time that photon times are relative to"),
+                "max_steps": (event.max_steps, np.uint32, "1", "steps a photon may make"),
+                "first_photon": (
+                    result.first_photon,
+                    np.uint64,
+                    "1",
+                    "first photon id of the range",
+                ),
+                "n_photons": (result.n_photons, np.uint64, "1", "photon ids in the range"),
+                "user_tag": (result.user_tag, np.uint64, "1", "the user's"),
+                "wall_s": (result.wall_s, np.float64, "s", "from first start to last end"),
+                "use_weights": (event.use_weights, np.uint32, "1", "1: photons have weights"),
+                "scatter_first": (event.scatter_first, np.int32, "1", "1 forced, -1 forbidden, 0"),
+            }
+            for name, value in result.ledger.to_dict().items():
+                row[f"ledger_{name}"] = (value, np.uint64, "1", "of the ledger")
+            columns = {
+                name: _Column(np.array([value], dtype), unit, meaning)
+                for name, (value, dtype, unit, meaning) in row.items()
+            }
+            columns["sources"] = _Column(
+                np.array([self._source_row(event)], np.uint32), "1", "row of /sources"
+            )
+            columns["keep"] = _text("|".join(event.keep), "what was kept")
+            self._add("events", columns)
+            self._flush_if_full()
+
+    def _source_row(self, event: EventDescriptor) -> int:
+        """The row of /sources that holds the event's; equal ones are stored once."""
+        text = json.dumps([s.to_dict() for s in event.source_list()])
+        if text not in self._source_rows:
+            self._source_rows[text] = len(self._source_rows)
+            self._add("sources", {"json": _text(text, "light sources of an event")})
+        return self._source_rows[text]
 
     def _add_table(self, name: str, table: Table) -> None:
         if len(table) == 0:
@@ -231,41 +255,45 @@ class Writer:
 
     def flush(self) -> None:
         """Writes what was gathered as a closed segment."""
-        self._require_open()
-        if not self._pending:
-            return
-        tables = {
-            name: {
-                column: first._replace(data=np.concatenate([part[column].data for part in parts]))
-                for column, first in parts[0].items()
+        with self._lock:
+            self._require_open()
+            if not self._pending:
+                return
+            tables = {
+                name: {
+                    column: first._replace(
+                        data=np.concatenate([part[column].data for part in parts])
+                    )
+                    for column, first in parts[0].items()
+                }
+                for name, parts in self._pending.items()
             }
-            for name, parts in self._pending.items()
-        }
-        target = self.segments / f"{self._n_segments:06d}.h5"
-        partial = target.with_suffix(".partial")
-        with _create(partial) as file:
-            self._describe(file, complete=False)
-            for name, columns in tables.items():
-                for column, value in columns.items():
-                    _append(file, name, column, value, self.compression)
-        partial.replace(target)
-        self._n_segments += 1
-        self._pending.clear()
-        self._pending_rows = 0
+            target = self.segments / f"{self._n_segments:06d}.h5"
+            partial = target.with_suffix(".partial")
+            with _create(partial) as file:
+                self._describe(file, complete=False)
+                for name, columns in tables.items():
+                    for column, value in columns.items():
+                        _append(file, name, column, value, self.compression)
+            partial.replace(target)
+            self._n_segments += 1
+            self._pending.clear()
+            self._pending_rows = 0
 
     def close(self) -> None:
         """Joins all segments into <path> and removes them; a second call does nothing."""
-        if self._is_closed:
-            return
-        self.flush()
-        self._is_closed = True
-        partial = self.path.with_name(self.path.name + ".partial")
-        with _create(partial) as file:
-            for segment in sorted(self.segments.glob("*.h5")):
-                _join(file, segment, self.compression)
-            self._describe(file, complete=True)
-        partial.replace(self.path)
-        shutil.rmtree(self.segments)
+        with self._lock:
+            if self._is_closed:
+                return
+            self.flush()
+            self._is_closed = True
+            partial = self.path.with_name(self.path.name + ".partial")
+            with _create(partial) as file:
+                for segment in sorted(self.segments.glob("*.h5")):
+                    _join(file, segment, self.compression)
+                self._describe(file, complete=True)
+            partial.replace(self.path)
+            shutil.rmtree(self.segments)
 
     def _describe(self, file: Any, *, complete: bool) -> None:
         for name, value in self.attributes.items():
@@ -307,7 +335,7 @@ def _create(path: pathlib.Path) -> Any:
 def _append(file: Any, table: str, name: str, column: _Column, compression: str | None) -> None:
     import h5py
 
-    group = file.require_group(table)
+    group = file[table] if table in file else file.create_group(table, track_order=True)
     data = column.data
     if name not in group:
         dtype = h5py.string_dtype() if data.dtype == object else data.dtype
@@ -438,6 +466,8 @@ class ResultFile:
 
     def events(self) -> Iterator[EventRow]:
         """Every event, in the order they were written."""
+        made: dict[int, tuple[Source, ...]] = {}
+        texts: Any = self._column("sources", "json") if self.n_rows("events") else []
         for file in self._files:
             group = file.get("events")
             if group is None:
@@ -449,7 +479,10 @@ class ResultFile:
                     for name, values in columns.items()
                     if name.startswith("ledger_")
                 }
-                sources = json.loads(columns["sources"][i])
+                number = int(columns["sources"][i])
+                if number not in made:
+                    records = json.loads(texts[number])
+                    made[number] = tuple(Source.from_dict(s) for s in records)
                 yield EventRow(
                     int(columns["event_id"][i]),
                     int(columns["seed"][i]),
@@ -460,7 +493,7 @@ class ResultFile:
                     int(columns["user_tag"][i]),
                     float(columns["wall_s"][i]),
                     tuple(columns["keep"][i].decode().split("|")),
-                    tuple(Source.from_dict(s) for s in sources),
+                    made[number],
                     Ledger(ledger),
                     bool(columns["use_weights"][i]) if "use_weights" in columns else False,
                     int(columns["scatter_first"][i]) if "scatter_first" in columns else 0,

@@ -57,6 +57,7 @@ cpu_close(backend_context *self)
     if (self != NULL) {
         wake_signal_reset(&self->work);
         free(self->threads);
+        free(self->scratches);
         free(self);
     }
 }
@@ -78,8 +79,9 @@ cpu_open(int32_t device, uint32_t n_threads, backend_context **out_context)
     self->stages = stages;
     self->n_threads = n_threads != 0 ? n_threads : (n_cores > 0 ? (uint32_t)n_cores : 1u);
     self->threads = calloc(self->n_threads, sizeof *self->threads);
-    REQUIRE(self->threads != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for %u threads",
-        self->n_threads);
+    self->scratches = calloc(self->n_threads, sizeof *self->scratches);
+    REQUIRE(self->threads != NULL && self->scratches != NULL, CHROMA2_OUT_OF_MEMORY,
+        "no host memory for %u threads", self->n_threads);
     *out_context = self;
     self = NULL;
 out:
@@ -167,11 +169,8 @@ static void *
 worker_main(void *argument)
 {
     backend_context *const self = argument;
-    stage_scratch *const scratch = calloc(1, sizeof *scratch);
-    if (scratch == NULL) {
-        check_failed(__FILE__, __LINE__, "memory for a worker's scratch");
-        return NULL;
-    }
+    stage_scratch *const scratch =
+        &self->scratches[atomic_fetch_add_relaxed_u32(&self->n_scratches, 1)];
     fesetenv(FE_DFL_ENV); // denormals on, round to nearest, whatever the caller had set
     uint32_t idle = 0;
     while (atomic_load_acquire_u32(&self->is_stopping) == 0) {
@@ -188,7 +187,6 @@ worker_main(void *argument)
         }
     }
     metrics_tell(&self->view, scratch);
-    free(scratch);
     return NULL;
 }
 
@@ -212,6 +210,7 @@ cpu_start(backend_context *self, const stage_view *view, const stage_plan *plan,
     self->plan = *plan;
     self->hooks = *hooks;
     atomic_store_release_u32(&self->is_stopping, 0);
+    self->n_scratches = 0;
     for (uint32_t i = 0; i < self->n_threads; ++i) {
         REQUIRE(pthread_create(&self->threads[i], NULL, worker_main, self) == 0,
             CHROMA2_OUT_OF_MEMORY, "worker thread %u of %u could not be started", i,

@@ -12,6 +12,8 @@ struct backend_context {
     uint32_t n_threads, n_started;
     uint32_t is_stopping; // atomic
     pthread_t *threads;
+    stage_scratch *scratches; // [n_threads]
+    uint32_t n_scratches;     // atomic: taken by workers so far
     wake_signal work;
     stage_view view;
     stage_plan plan;
@@ -38,4 +40,4 @@ void cpu_ledger(const backend_context *self, uint32_t slot, uint64_t out_ledger[
 void cpu_event_close(backend_context *self, uint32_t slot);
 bool cpu_has_output(const backend_context *self);
 bool cpu_has_orders_done(const backend_context *self);
-void cpu_gauges(backend_context *self, const metrics_view *metrics);
+void cpu_gauges(backend_context *self);

@@ -122,8 +122,9 @@ cpu_has_orders_done(const backend_context *self)
 }
 
 void
-cpu_gauges(backend_context *self, const metrics_view *metrics)
+cpu_gauges(backend_context *self)
 {
+    const metrics_view *const metrics = &self->view.metrics;
     const struct {
         const queue_view *ring;
         metric_id depth, high_water;

@@ -162,7 +162,7 @@ void cuda_ledger(const backend_context *self, uint32_t slot, uint64_t out_ledger
 void cuda_event_close(backend_context *self, uint32_t slot);
 bool cuda_has_output(const backend_context *self);
 bool cuda_has_orders_done(const backend_context *self);
-void cuda_gauges(backend_context *self, const metrics_view *metrics);
+void cuda_gauges(backend_context *self);
 
 /** Takes what an epoch's status page says into the link. */
 void cuda_link_receive(backend_context *self, uint32_t mirror);

@@ -249,6 +249,13 @@ kernel_rows_out(const __grid_constant__ cuda_view whole)
     }
 }
 
+__device__ static void
+gauge_set(const stage_view *view, metric_id depth, metric_id high_water, uint32_t value)
+{
+    metric_set(&view->metrics, depth, value);
+    metric_raise(&view->metrics, high_water, value);
+}
+
 /** Tells the host what has ended, block by block of threads: ledgers by all, the rest by one. */
 __global__ static void
 kernel_status(const __grid_constant__ cuda_view whole)
@@ -273,6 +280,12 @@ kernel_status(const __grid_constant__ cuda_view whole)
     status->finished = queue_depth(&view->finished);
     status->free_slots = queue_depth(&view->free);
     status->orders_waiting = queue_depth(&view->order_waiting);
+    gauge_set(view, METRIC_active_depth, METRIC_active_high_water, status->active);
+    gauge_set(view, METRIC_spawn_depth, METRIC_spawn_high_water, status->spawn);
+    gauge_set(view, METRIC_spawning_depth, METRIC_spawning_high_water, status->spawning);
+    gauge_set(view, METRIC_finished_depth, METRIC_finished_high_water, status->finished);
+    gauge_set(view, METRIC_free_depth, METRIC_free_high_water, status->free_slots);
+    gauge_set(view, METRIC_rows_depth, METRIC_rows_high_water, status->n_rows_left);
 }
 
 chroma2_status

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Where a photon stands that leaves a triangle, in double precision: on its side, within the
  *  triangle, off the edges, and not far from where it hit. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 typedef struct point {
     double x, y, z;
@@ -65,10 +66,10 @@ check_departure(const facet *f, int is_outside)
     const vec3 side = is_outside ? f->normal : vec3_negate(f->normal);
     const point at = point_of(depart_point(f, side));
     const point hit = point_of(facet_point(f));
-    const double h = 0x1p-21 * fmax((double)vec3_max_abs(f->corner[0]),
-        fmax((double)vec3_max_abs(f->corner[1]), (double)vec3_max_abs(f->corner[2])));
-    const point c[3] = {
-        point_of(f->corner[0]), point_of(f->corner[1]), point_of(f->corner[2])};
+    const double h =
+        0x1p-21 * fmax((double)vec3_max_abs(f->corner[0]),
+                      fmax((double)vec3_max_abs(f->corner[1]), (double)vec3_max_abs(f->corner[2])));
+    const point c[3] = {point_of(f->corner[0]), point_of(f->corner[1]), point_of(f->corner[2])};
     const point n = cross(minus(c[1], c[0]), minus(c[2], c[1]));
     const double length = sqrt(dot(n, n));
     const double above = (is_outside ? 1.0 : -1.0) * dot(minus(at, c[0]), n) / length;
@@ -78,8 +79,7 @@ check_departure(const facet *f, int is_outside)
     for (int i = 0; i < 3; i++) {
         const point edge = minus(c[(i + 2) % 3], c[(i + 1) % 3]);
         const point inward = cross(n, edge);
-        const double inside =
-            dot(minus(at, c[(i + 1) % 3]), inward) / sqrt(dot(inward, inward));
+        const double inside = dot(minus(at, c[(i + 1) % 3]), inward) / sqrt(dot(inward, inward));
         const double height = length / sqrt(dot(edge, edge));
         assert_true(inside > (height > 100.0 * h ? -0.3 * h : -1.5 * h));
     }
@@ -97,7 +97,8 @@ test_random_triangles(void **state)
         const vec3 centre = vec3_scale(toy_direction(&random), away);
         const vec3 u = vec3_scale(toy_direction(&random), size);
         const vec3 v = vec3_scale(toy_direction(&random), size * width);
-        vec3 corner[3] = {centre, vec3_add(centre, u), vec3_add(centre, vec3_add(vec3_scale(u, 0.5f), v))};
+        vec3 corner[3] = {
+            centre, vec3_add(centre, u), vec3_add(centre, vec3_add(vec3_scale(u, 0.5f), v))};
         const vec3 n = vec3_cross(vec3_sub(corner[1], corner[0]), vec3_sub(corner[2], corner[0]));
         if (vec3_length(n) < 0.05f * size * size * width) {
             continue;

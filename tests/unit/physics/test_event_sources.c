@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Source descriptors: what is refused and how, what is counted, and that a photon depends on
  *  nothing but seed, event and id. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "base/units.h"
 #include "pipeline/event_sources.h"
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 static const double good_nm[3] = {300.0, 400.0, 500.0};
 static const double good_density[3] = {0.0, 1.0, 0.0};
@@ -52,9 +53,13 @@ typedef struct bad_case {
 } bad_case;
 
 #define BAD_DOUBLE(kind, field, value, text)                                                       \
-    {CHROMA2_SOURCE_##kind, offsetof(chroma2_source, field), 1, value, text}
+    {                                                                                              \
+        CHROMA2_SOURCE_##kind, offsetof(chroma2_source, field), 1, value, text                     \
+    }
 #define BAD_U32(kind, field, value, text)                                                          \
-    {CHROMA2_SOURCE_##kind, offsetof(chroma2_source, field), 0, value, text}
+    {                                                                                              \
+        CHROMA2_SOURCE_##kind, offsetof(chroma2_source, field), 0, value, text                     \
+    }
 
 static const bad_case bad_cases[] = {
     BAD_DOUBLE(ISOTROPIC, position_mm[1], NAN, "position_mm[1] is nan"),
@@ -211,8 +216,8 @@ test_counts(void **state)
     sources[2].n_photons = 0;
     /* Constant index 1.5: 2 pi alpha z^2 L (1 - 1/(beta n)^2) (1/l1 - 1/l2). */
     const double sin2 = 1.0 - 1.0 / (0.99 * 1.5 * 0.99 * 1.5);
-    const double expected = 2.0 * 3.14159265358979 * FINE_STRUCTURE * 100.0 * 1e6 * sin2 *
-        (1.0 / 300.0 - 1.0 / 600.0);
+    const double expected =
+        2.0 * 3.14159265358979 * FINE_STRUCTURE * 100.0 * 1e6 * sin2 * (1.0 / 300.0 - 1.0 / 600.0);
     for (uint32_t event = 0; event < 500; event++) {
         assert_int_equal(event_sources_build(sources, 3, f->view, 9, event, &out), CHROMA2_OK);
         stat_add(&given, (double)out.records[1].first_photon);
@@ -244,8 +249,7 @@ test_frank_tamm(void **state)
     const double betas[] = {1.0, 0.9, 0.767, 0.755, 0.7};
     for (int k = 0; k < 5; k++) {
         const double low = 150.0, high = 983.0;
-        const cherenkov_yield y =
-            cherenkov_yield_of(f->view, 0, betas[k], -2.0, 7.0, low, high);
+        const cherenkov_yield y = cherenkov_yield_of(f->view, 0, betas[k], -2.0, 7.0, low, high);
         const int n_sum = 2000000;
         double sum = 0.0, sin2_max = 0.0, first = 0.0, last = 0.0;
         for (int i = 0; i < n_sum; i++) {

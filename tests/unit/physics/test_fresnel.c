@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Fresnel's equations against the textbook's form in long double, and what a boundary makes of a
  *  photon in each preset. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 typedef struct reference {
     double r_s, r_p, t_s, t_p, cos_t;
@@ -71,10 +72,12 @@ test_amplitudes(void **state)
                 /* Nothing is lost: R + T n2 cos_t / (n1 cos_i) = 1. */
                 const double ratio = (double)n2 * r.cos_t / ((double)n1 * (double)cos_i + 1e-30);
                 if (k > 0) {
-                    ASSERT_NEAR((double)f.r_s * (double)f.r_s + (double)f.t_s * (double)f.t_s * ratio,
-                        1.0, 1e-5);
-                    ASSERT_NEAR((double)f.r_p * (double)f.r_p + (double)f.t_p * (double)f.t_p * ratio,
-                        1.0, 1e-5);
+                    ASSERT_NEAR(
+                        (double)f.r_s * (double)f.r_s + (double)f.t_s * (double)f.t_s * ratio, 1.0,
+                        1e-5);
+                    ASSERT_NEAR(
+                        (double)f.r_p * (double)f.r_p + (double)f.t_p * (double)f.t_p * ratio, 1.0,
+                        1e-5);
                 }
             }
         }
@@ -163,17 +166,20 @@ test_reflected_share(void **state)
     (void)state;
     physics_fixture *const f = fixture_create_box(100.0f);
     const int n = 20000;
-    const float cosines[] = {1.0f, 0.9999999f, 0.999f, 0.9f, 0.7071068f, 0.5547002f, 0.3f, 0.05f, 1e-3f};
+    const float cosines[] = {
+        1.0f, 0.9999999f, 0.999f, 0.9f, 0.7071068f, 0.5547002f, 0.3f, 0.05f, 1e-3f};
     for (int preset = 0; preset < 2; preset++) {
         f->options = preset == 0 ? physics_chroma() : physics_precise();
         for (size_t i = 0; i < sizeof cosines / sizeof *cosines; i++) {
-            for (int angle = 0; angle <= 90; angle += 30) { // of the polarization to the plane's normal
+            for (int angle = 0; angle <= 90;
+                 angle += 30) { // of the polarization to the plane's normal
                 const float c = cosines[i];
                 const double a = angle * 3.14159265358979 / 180.0;
                 const float sine = sqrtf((1.0f - c) * (1.0f + c));
                 const vec3 e = vec3_make((float)sin(a) * c, (float)cos(a), (float)sin(a) * sine);
                 const reference r = reference_fresnel((double)c, 1.0, 1.5);
-                const double share = cos(a) * cos(a) * r.r_s * r.r_s + sin(a) * sin(a) * r.r_p * r.r_p;
+                const double share =
+                    cos(a) * cos(a) * r.r_s * r.r_s + sin(a) * sin(a) * r.r_p * r.r_p;
                 const double got = reflected_share(f, c, 1.0f, 1.5f, e, n);
                 if (share < 1e-9) {
                     assert_true(got == 0.0);
@@ -182,8 +188,10 @@ test_reflected_share(void **state)
                 }
             }
         }
-        assert_true(reflected_share(f, 1e-4f, 1.5f, 1.5f, vec3_make(0.0f, 1.0f, 0.0f), 1000) == 0.0);
-        assert_true(reflected_share(f, 0.5f, 1.5f, 1.0f, vec3_make(0.0f, 1.0f, 0.0f), 1000) == 1000.0);
+        assert_true(
+            reflected_share(f, 1e-4f, 1.5f, 1.5f, vec3_make(0.0f, 1.0f, 0.0f), 1000) == 0.0);
+        assert_true(
+            reflected_share(f, 0.5f, 1.5f, 1.0f, vec3_make(0.0f, 1.0f, 0.0f), 1000) == 1000.0);
     }
     fixture_destroy(f);
 }

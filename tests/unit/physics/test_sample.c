@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Laws drawn by inversion, point by point: no statistics needed. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 static void
 test_cdf_ends_and_steps(void **state)
@@ -59,8 +60,8 @@ test_vectors_are_unit(void **state)
         const vec3 t = tilted_at(d, sqrtf((1.0f - c) * (1.0f + c)), c, uniform(w.w[2]));
         ASSERT_NEAR(vec3_dot(t, d), c, 5e-7);
     }
-    const vec3 extremes[] = {{1e-38f, 0.0f, 0.0f}, {3e38f, -3e38f, 3e38f}, {0.0f, 1e-42f, 0.0f},
-        {1e-30f, 1e30f, 0.0f}};
+    const vec3 extremes[] = {
+        {1e-38f, 0.0f, 0.0f}, {3e38f, -3e38f, 3e38f}, {0.0f, 1e-42f, 0.0f}, {1e-30f, 1e30f, 0.0f}};
     for (size_t i = 0; i < 4; i++) {
         ASSERT_NEAR(vec3_length(unit_of(extremes[i])), 1.0, 3e-7);
     }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** The law of a step: carried medium, free path against boundary, fates, faults; and that a culled
  *  search gives the same bytes. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "base/units.h"
 #include "stat/physics_fixture.h"
 #include "stat/statistics.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 static const vec3 along_x = {1.0f, 0.0f, 0.0f};
 static const vec3 origin = {0.0f, 1.0f, 2.0f};
@@ -161,7 +162,7 @@ test_mismatch(void **state)
     assert_int_equal(r.mismatch, 1);
     assert_true((p.history & CHROMA2_HISTORY(MEDIUM_MISMATCH)) != 0);
     assert_int_equal(r.process, PROCESS_REFLECT_SPECULAR);
-    assert_int_equal(photon_medium(&p), FIXTURE_INSIDE);        // the near side counts from there
+    assert_int_equal(photon_medium(&p), FIXTURE_INSIDE);    // the near side counts from there
     ASSERT_NEAR(p.time_ns, 100.0 * 1.0 / 299.792458, 1e-6); // flown in what it carried
     assert_int_equal(fixture_step(f, &p).mismatch, 0);
     fixture_destroy(f);
@@ -328,7 +329,8 @@ test_clamped_and_timing(void **state)
         float wavelength_nm;
         uint32_t clamped, timing;
         double index;
-    } cases[] = {{60.0f, 0, 0, 1.5}, {995.0f, 0, 1, 1.75}, {59.99f, 1, 0, 1.5}, {996.0f, 1, 1, 1.75}};
+    } cases[] = {
+        {60.0f, 0, 0, 1.5}, {995.0f, 0, 1, 1.75}, {59.99f, 1, 0, 1.5}, {996.0f, 1, 1, 1.75}};
     for (size_t i = 0; i < 4; i++) {
         photon p = fixture_photon(1, origin, along_x);
         p.wavelength_nm = cases[i].wavelength_nm;
@@ -350,8 +352,9 @@ make_chaos(uint64_t seed)
         /* Every third scene scatters within the zone in which side rules hold. */
         const float scatter_mm =
             seed % 3 == 0 ? 2.0f * f->view->zone_mm : toy_uniform(&random, 1.0f, 100.0f);
-        f->materials[i] = fixture_material(f, toy_uniform(&random, 1.0f, 1.6f),
-            toy_uniform(&random, 10.0f, 1000.0f), scatter_mm);
+        const float index = toy_uniform(&random, 1.0f, 1.6f);
+        f->materials[i] =
+            fixture_material(f, index, toy_uniform(&random, 10.0f, 1000.0f), scatter_mm);
         f->surfaces[i] = fixture_surface(f, 0.02f, 0.02f, 0.2f * (float)i, 0.1f);
     }
     f->components[0].absorption_mm = f->materials[1].absorption_mm;
@@ -375,8 +378,8 @@ place_on_a_triangle(const physics_fixture *f, toy_random *random)
     vec3 corner[3];
     const float a = toy_uniform(random, 0.0f, 1.0f), b = toy_uniform(random, 0.0f, 1.0f - a);
     scene_corners(f->view, f->view->placements, toy_below(random, f->toy->n_triangles), corner);
-    return vec3_add_scaled(vec3_add_scaled(vec3_scale(corner[0], 1.0f - a - b), a, corner[1]), b,
-        corner[2]);
+    return vec3_add_scaled(
+        vec3_add_scaled(vec3_scale(corner[0], 1.0f - a - b), a, corner[1]), b, corner[2]);
 }
 
 static void
@@ -421,8 +424,7 @@ test_invariants(void **state)
         toy_scene_use(f->toy, TREE_WIDE8);
         toy_random random = {seed + 2000};
         for (uint64_t id = 0; id < 200; id++) {
-            const vec3 at = vec3_make(toy_uniform(&random, -90.0f, 90.0f),
-                toy_uniform(&random, -90.0f, 90.0f), toy_uniform(&random, -90.0f, 90.0f));
+            const vec3 at = fixture_point(&random, 90.0f);
             photon p = fixture_photon(id, at, toy_direction(&random));
             for (int step = 0; step < 200 && !photon_has_ended(&p); step++) {
                 const float time_before_ns = p.time_ns;
@@ -431,8 +433,7 @@ test_invariants(void **state)
                 ASSERT_NEAR(vec3_length(photon_direction(&p)), 1.0, 1e-6);
                 ASSERT_NEAR(vec3_length(photon_polarization(&p)), 1.0, 1e-6);
                 if (is_precise) {
-                    ASSERT_NEAR(
-                        vec3_dot(photon_direction(&p), photon_polarization(&p)), 0.0, 1e-6);
+                    ASSERT_NEAR(vec3_dot(photon_direction(&p), photon_polarization(&p)), 0.0, 1e-6);
                 }
                 assert_true(step_is_finite(&p));
                 assert_true(p.time_ns >= time_before_ns);

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Arrays at the door: every rule by table, then what the staging buffers hold. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/portable.h"
 #include "pipeline/ingest.h"
 #include "stages/stage_view.h"
 #include "support/splitmix.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
 
 enum { N_PHOTONS = 5, N_MANY = 300 };
 
@@ -52,8 +53,7 @@ good_photons_make(good_photons *self)
     self->batch.polarization = doubles(self->pol[0], 3);
     self->batch.wavelength = doubles(self->wavelengths, 1);
     self->batch.time = doubles(self->times, 1);
-    self->batch.history =
-        (chroma2_column){self->flags, sizeof self->flags[0], 0, CHROMA2_UINT32};
+    self->batch.history = (chroma2_column){self->flags, sizeof self->flags[0], 0, CHROMA2_UINT32};
 }
 
 static chroma2_column *
@@ -74,9 +74,8 @@ value_of(good_photons *self, int name, int index, int component)
     return values[name];
 }
 
-static const char *const public_name[N_COLUMN_NAMES] = {
-    "photons.pos", "photons.dir", "photons.pol", "photons.wavelengths", "photons.t",
-    "photons.flags"};
+static const char *const public_name[N_COLUMN_NAMES] = {"photons.pos", "photons.dir", "photons.pol",
+    "photons.wavelengths", "photons.t", "photons.flags"};
 
 static void
 good_photons_pass_with_any_optional_column_left_out(void **state)
@@ -107,8 +106,8 @@ columns_of_the_wrong_type_are_named(void **state)
             good_photons_make(&photons);
             column_of(&photons, name)->dtype = (chroma2_dtype)dtype;
             const bool is_good = name == FLAGS
-                ? dtype == CHROMA2_UINT32
-                : dtype == CHROMA2_FLOAT64 || dtype == CHROMA2_FLOAT32;
+                                     ? dtype == CHROMA2_UINT32
+                                     : dtype == CHROMA2_FLOAT64 || dtype == CHROMA2_FLOAT32;
             if (name != FLAGS && dtype == CHROMA2_FLOAT32) {
                 continue; // good, but these bytes are not floats
             }
@@ -130,23 +129,23 @@ typedef struct bad_value {
 } bad_value;
 
 static const bad_value bad_values[] = {
-    {POS, NAN, "is nan"},
-    {POS, INFINITY, "is inf"},
-    {POS, -INFINITY, "is -inf"},
+    {POS, (double)NAN, "is nan"},
+    {POS, HUGE_VAL, "is inf"},
+    {POS, -HUGE_VAL, "is -inf"},
     {POS, 1e39, "is 1e+39"}, // no float
-    {DIR, NAN, "is nan"},
-    {DIR, INFINITY, "is inf"},
+    {DIR, (double)NAN, "is nan"},
+    {DIR, HUGE_VAL, "is inf"},
     {DIR, -1e300, "is -1e+300"},
-    {POL, NAN, "is nan"},
-    {POL, -INFINITY, "is -inf"},
-    {WAVELENGTHS, NAN, "is nan"},
-    {WAVELENGTHS, INFINITY, "is inf"},
+    {POL, (double)NAN, "is nan"},
+    {POL, -HUGE_VAL, "is -inf"},
+    {WAVELENGTHS, (double)NAN, "is nan"},
+    {WAVELENGTHS, HUGE_VAL, "is inf"},
     {WAVELENGTHS, 0.0, "is 0 "},
     {WAVELENGTHS, -0.0, "is -0 "},
     {WAVELENGTHS, -400.0, "is -400 "},
     {WAVELENGTHS, 1e-60, "is 1e-60 "}, // 0 as a float
-    {TIMES, NAN, "is nan"},
-    {TIMES, INFINITY, "is inf"},
+    {TIMES, (double)NAN, "is nan"},
+    {TIMES, HUGE_VAL, "is inf"},
     {TIMES, -1e39, "is -1e+39"},
 };
 
@@ -176,8 +175,8 @@ bad_values_are_named_with_array_index_and_value(void **state)
             }
             // Only what an event asks for is looked at.
             assert_int_equal(batch_check(&photons.batch, 0, (uint64_t)index), CHROMA2_OK);
-            assert_int_equal(batch_check(&photons.batch, (uint64_t)index + 1,
-                                 (uint64_t)(N_PHOTONS - 1 - index)),
+            assert_int_equal(
+                batch_check(&photons.batch, (uint64_t)index + 1, (uint64_t)(N_PHOTONS - 1 - index)),
                 CHROMA2_OK);
         }
     }
@@ -244,7 +243,8 @@ many_photons_make(many_photons *self)
     }
 }
 
-/** A batch whose columns are interleaved in rows of 12 values: pos dir pol wavelength time spare. */
+/** A batch whose columns are interleaved in rows of 12 values: pos dir pol wavelength time spare.
+ */
 static chroma2_photon_batch
 interleaved(const void *data, size_t value_bytes, chroma2_dtype dtype)
 {
@@ -285,8 +285,9 @@ packing_keeps_floats_and_makes_unit_vectors(void **state)
         for (int vector = 0; vector < 2; ++vector) {
             const float *const out = to + (5 + 3 * vector) * 100;
             const float *const in = from + 3 + 3 * vector;
-            const double length = sqrt((double)in[0] * (double)in[0] +
-                (double)in[1] * (double)in[1] + (double)in[2] * (double)in[2]);
+            const double length =
+                sqrt((double)in[0] * (double)in[0] + (double)in[1] * (double)in[1] +
+                     (double)in[2] * (double)in[2]);
             double square = 0.0;
             for (int k = 0; k < 3; ++k) {
                 const double component = (double)out[k * 100];

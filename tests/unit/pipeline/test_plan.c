@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** The stage graph: its order, and what it refuses. */
+#include "pipeline/plan.h"
+
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "pipeline/plan.h"
+#include <cmocka.h>
 
 enum { MAX_EDGES = 32 };
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Result tables: which columns they have, what they hold, and what is refused. */
+#include "pipeline/result.h"
+
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/result.h"
+#include <cmocka.h>
 
 /** The public promise: name, unit, components, dtype, tables (1 hits, 2 photons_end, 4 tracks). */
 static const struct {
@@ -196,8 +197,7 @@ expect_row(const chroma2_result *result, chroma2_rows table, uint64_t k, uint32_
     }
     if (table == CHROMA2_TRACKS) {
         assert_int_equal(VALUE(uint32_t, "process"), r.process);
-        assert_int_equal(
-            VALUE(int32_t, "medium"), r.medium == NO_MEDIUM ? -1 : (int32_t)r.medium);
+        assert_int_equal(VALUE(int32_t, "medium"), r.medium == NO_MEDIUM ? -1 : (int32_t)r.medium);
     }
 #undef VALUE
 }

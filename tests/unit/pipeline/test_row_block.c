@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** The order of a block's rows: that of a stable sort by (photon id, lineage, step). */
+#include "pipeline/row_block.h"
+#include "support/splitmix.h"
+
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/row_block.h"
-#include "support/splitmix.h"
+#include <cmocka.h>
 
 /** Rows as an event of some kind makes them. */
 typedef struct row_law {

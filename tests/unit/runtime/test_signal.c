@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Wake-ups: none is lost, a wait ends in time, everybody hears. */
+#include "base/portable.h"
+#include "runtime/signal.h"
+
+#include <pthread.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <pthread.h>
 
-#include "base/portable.h"
-#include "runtime/signal.h"
+#include <cmocka.h>
 
 static const uint64_t FOR_EVER_NS = 60000000000u; // far longer than the test
 
@@ -44,7 +45,7 @@ a_raise_before_the_wait_is_not_lost(void **state)
     wake_signal_reset(&s);
 }
 
-enum { N_ROUNDS = 20000, N_SLEEPERS = 4 };
+enum { N_ROUNDS = 5000, N_SLEEPERS = 4 };
 
 typedef struct ball_game {
     wake_signal mine, yours;

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the tests of the package share: small detectors, an open session, the neutral scenes."""
+
+import pathlib
+import sys
+
+import hypothesis
+import pytest
+
+import chroma2
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=60)
+hypothesis.settings.load_profile("suite")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the slow tests too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+@pytest.fixture(scope="session")
+def scenes():
+    """validation/scenes.py as a module."""
+    sys.path.insert(0, str(ROOT / "validation"))
+    try:
+        import scenes
+    finally:
+        sys.path.pop(0)
+    return scenes
+
+
+def water_box(half_mm=500.0, detect=0.4, reflect=0.3):
+    """A water box whose wall is one channel; light bounces and scatters in it."""
+    wall = chroma2.Surface("wall")
+    wall.set("detect", detect)
+    wall.set("reflect_diffuse", reflect)
+    wall.set("absorb", 1.0 - detect - reflect)
+    water = chroma2.Material("water")
+    water.set("refractive_index", [1.36, 1.33], [200.0, 800.0])
+    water.set("absorption_length", 5000.0)
+    water.set("scattering_length", 2000.0)
+    detector = chroma2.Detector(water)
+    cube = chroma2.make.cube(2.0 * half_mm)
+    detector.add_pmt(chroma2.Solid(cube, water, chroma2.optics.vacuum(), wall))
+    return detector
+
+
+@pytest.fixture(scope="session")
+def box():
+    return water_box().build()
+
+
+@pytest.fixture(scope="module")
+def session(box):
+    with chroma2.Session("cpu", box, seed=1, threads=2, memory_bytes=64 << 20) as open_session:
+        yield open_session
+
+
+def light(n=2000, **options):
+    return chroma2.sources.isotropic(n, **options)
+
+
+def event(n=2000, **options):
+    return chroma2.EventDescriptor(sources=[light(n)], **options)
