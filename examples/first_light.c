@@ -94,7 +94,8 @@ main(void)
         sum_ns += (double)t_ns[i];
     }
     printf("%" PRIu64 " photons, %" PRIu64 " steps, %" PRIu64 " hits, mean time %.2f ns\n",
-        ledger.in, ledger.steps, ledger.hits, sum_ns / (double)(times.n_rows + (times.n_rows == 0)));
+        ledger.in, ledger.steps, ledger.hits,
+        sum_ns / (double)(times.n_rows + (times.n_rows == 0)));
 
     chroma2_result_destroy(result);
     chroma2_future_destroy(future);

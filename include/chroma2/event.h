@@ -28,7 +28,7 @@ typedef chroma2_status (*chroma2_block_callback)(void *context, const chroma2_re
 /** Told once when the event's future is ready, by the dispatch thread. */
 typedef void (*chroma2_done_callback)(void *context);
 
-#define CHROMA2_ALL_PHOTONS UINT64_MAX
+#define CHROMA2_ALL_PHOTONS   UINT64_MAX
 #define CHROMA2_NEXT_EVENT_ID UINT32_MAX
 
 typedef struct chroma2_event {
@@ -44,20 +44,22 @@ typedef struct chroma2_event {
     const chroma2_source *sources; // [n_sources]; or a batch, not both
     size_t n_sources;
     const chroma2_photon_batch *batch;
-    uint64_t first_photon; // a range of the event's ids: shards, resume and replay
-    uint64_t n_photons;    // CHROMA2_ALL_PHOTONS: to the end
+    uint64_t first_photon;         // a range of the event's ids: shards, resume and replay
+    uint64_t n_photons;            // CHROMA2_ALL_PHOTONS: to the end
     const uint64_t *track_photons; // with KEEP_TRACKS: ids, any order; NULL: all
     size_t n_track_photons;
-    chroma2_block_callback on_block; // NULL: rows are collected in the result. Else they go there only
+    chroma2_block_callback
+        on_block; // NULL: rows are collected in the result. Else they go there only
     void *on_block_context;
     chroma2_done_callback on_done;
     void *on_done_context;
     uint64_t user_tag;
-    uint32_t block_log2; // photons in a block: 2^block_log2, [7, 20], default 20
-    uint32_t use_weights;  // 1: absorption and detection take from photons' weights. A photon may
-                           // leave many hits; sums of their weights have the same expectations
-    int32_t scatter_first; // first step of every primary +1: scatters, -1: does not, with the weight
-                           // of that; 0: by chance. Both need session_options.weights
+    uint32_t block_log2;  // photons in a block: 2^block_log2, [7, 20], default 20
+    uint32_t use_weights; // 1: absorption and detection take from photons' weights. A photon may
+                          // leave many hits; sums of their weights have the same expectations
+    int32_t
+        scatter_first; // first step of every primary +1: scatters, -1: does not, with the weight
+                       // of that; 0: by chance. Both need session_options.weights
     uint32_t reserved;
 } chroma2_event;
 

@@ -34,6 +34,5 @@ enum chroma2_history_bits {
 /** Any of these bits ends a photon. */
 #define CHROMA2_HISTORY_ENDED                                                                      \
     (CHROMA2_HISTORY(NO_HIT) | CHROMA2_HISTORY(BULK_ABSORB) | CHROMA2_HISTORY(SURFACE_DETECT) |    \
-        CHROMA2_HISTORY(SURFACE_ABSORB) | CHROMA2_HISTORY(STUCK) |                                 \
-        CHROMA2_HISTORY(LINEAGE_FULL) | CHROMA2_HISTORY(CANCELLED_PHOTON) |                        \
-        CHROMA2_HISTORY(NAN_ABORT))
+        CHROMA2_HISTORY(SURFACE_ABSORB) | CHROMA2_HISTORY(STUCK) | CHROMA2_HISTORY(LINEAGE_FULL) | \
+        CHROMA2_HISTORY(CANCELLED_PHOTON) | CHROMA2_HISTORY(NAN_ABORT))

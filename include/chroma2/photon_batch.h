@@ -34,13 +34,13 @@ typedef struct chroma2_photon_batch {
     uint32_t size_bytes;
     uint32_t reserved;
     uint64_t n;
-    chroma2_column position;      // [n, 3] float, mm; required
-    chroma2_column direction;     // [n, 3] float; absent: isotropic, made on the device
-    chroma2_column polarization;  // [n, 3] float; absent: random, perpendicular to the direction
-    chroma2_column wavelength;    // [n] float, nm, > 0; required
-    chroma2_column time;          // [n] float, ns, relative to the event's t0; absent: 0
-    chroma2_column history;       // [n] uint32; absent: 0. Ended photons come back unchanged
-    int32_t device;               // CHROMA2_HOST_MEMORY, or the device the columns live on
+    chroma2_column position;     // [n, 3] float, mm; required
+    chroma2_column direction;    // [n, 3] float; absent: isotropic, made on the device
+    chroma2_column polarization; // [n, 3] float; absent: random, perpendicular to the direction
+    chroma2_column wavelength;   // [n] float, nm, > 0; required
+    chroma2_column time;         // [n] float, ns, relative to the event's t0; absent: 0
+    chroma2_column history;      // [n] uint32; absent: 0. Ended photons come back unchanged
+    int32_t device;              // CHROMA2_HOST_MEMORY, or the device the columns live on
     uint32_t reserved2;
     void *stream;                 // device stream that the columns are ready on, NULL: ready now
     void (*release)(void *owner); // may be NULL

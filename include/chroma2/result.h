@@ -48,11 +48,11 @@ typedef struct chroma2_ledger {
     uint64_t alive;   // neither ended nor cancelled; 0 in a finished event
     uint64_t no_hit, bulk_absorb, surface_detect, surface_absorb; // ended by these fates
     uint64_t stuck, lineage_full, nan_abort, cancelled;
-    uint64_t max_steps; // ended because the event's max_steps were used up; no terminal bit
-    uint64_t as_given;  // came in with a terminal bit and went out unchanged
-    uint64_t steps;     // steps of all photons
-    uint64_t hits;      // rows in CHROMA2_HITS
-    uint64_t medium_mismatches;   // boundaries whose near side was not the carried medium
+    uint64_t max_steps;         // ended because the event's max_steps were used up; no terminal bit
+    uint64_t as_given;          // came in with a terminal bit and went out unchanged
+    uint64_t steps;             // steps of all photons
+    uint64_t hits;              // rows in CHROMA2_HITS
+    uint64_t medium_mismatches; // boundaries whose near side was not the carried medium
     uint64_t wavelengths_clamped; // steps at a wavelength outside the tables
 } chroma2_ledger;
 

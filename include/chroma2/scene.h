@@ -18,8 +18,8 @@ typedef struct chroma2_scene chroma2_scene;
 /** How a scene is made. */
 typedef struct chroma2_scene_options {
     uint32_t size_bytes;
-    uint32_t n_threads;       // that a commit uses; 0: one a core. Never changes a result
-    double wavelength_low_nm; // the grid that every table is resampled to: 60 ..
+    uint32_t n_threads;        // that a commit uses; 0: one a core. Never changes a result
+    double wavelength_low_nm;  // the grid that every table is resampled to: 60 ..
     double wavelength_high_nm; // .. 995, a whole number of steps above
     double wavelength_step_nm; // by 5
     uint32_t strict;           // 1: a warning fails the commit (INVALID_SCENE); default 0
@@ -56,8 +56,8 @@ typedef struct chroma2_table {
  *  against energy they may be given either as P(E < x) or as P(wavelength < hc/x). */
 typedef struct chroma2_component {
     uint32_t size_bytes;
-    chroma2_table absorption_length_mm;      // required, >= 0, may be +inf
-    chroma2_table reemission_yield;          // mean photons out per photon absorbed, [0, 40]; absent: 0
+    chroma2_table absorption_length_mm; // required, >= 0, may be +inf
+    chroma2_table reemission_yield;     // mean photons out per photon absorbed, [0, 40]; absent: 0
     chroma2_table reemission_wavelength_cdf; // required where a yield is > 0
     chroma2_table reemission_delay_cdf;      // x in ns, >= 0; absent: no delay
 } chroma2_component;
@@ -67,10 +67,10 @@ typedef struct chroma2_material {
     uint32_t size_bytes;
     uint32_t n_components;
     const char *name;
-    chroma2_table refractive_index;     // required, > 0
-    chroma2_table absorption_length_mm; // total; absent: +inf
-    chroma2_table scattering_length_mm; // Rayleigh; absent: +inf
-    chroma2_table group_velocity_mm_ns; // (0, c]; absent: c/(n - w dn/dw), never above c
+    chroma2_table refractive_index;      // required, > 0
+    chroma2_table absorption_length_mm;  // total; absent: +inf
+    chroma2_table scattering_length_mm;  // Rayleigh; absent: +inf
+    chroma2_table group_velocity_mm_ns;  // (0, c]; absent: c/(n - w dn/dw), never above c
     const chroma2_component *components; // [n_components]; 1/total = sum of 1/component
     chroma2_table mie_length_mm; // scattering by particles, Henyey and Greenstein; absent: none
     chroma2_table mie_g;         // mean cosine of its angle, [-1, 1]; absent: 0
@@ -110,9 +110,9 @@ typedef struct chroma2_surface {
     uint32_t size_bytes;
     uint32_t n_tables;
     const char *name;
-    const char *model;                 // see chroma2_surface_model_at; unknown ones are refused
-    const chroma2_named_table *tables; // [n_tables]
-    chroma2_table reemission_cdf;      // required where reemit is > 0
+    const char *model;                  // see chroma2_surface_model_at; unknown ones are refused
+    const chroma2_named_table *tables;  // [n_tables]
+    chroma2_table reemission_cdf;       // required where reemit is > 0
     chroma2_table reemission_delay_cdf; // x in ns, >= 0; absent: no delay
     chroma2_faces faces;
     uint32_t n_angles, n_angle_tables, n_values;
@@ -188,9 +188,9 @@ typedef struct chroma2_world_solid {
     const uint32_t *interface_of_triangle; // NULL: all 0
     double rotation[9];                    // as for an instance: the same corners, bit for bit
     double displacement_mm[3];
-    chroma2_solid solid;                   // of every triangle, unless:
-    const uint32_t *solid_of_triangle;     // [n_triangles] into solids; NULL: `solid`
-    const chroma2_solid *solids;           // [n_solids]
+    chroma2_solid solid;               // of every triangle, unless:
+    const uint32_t *solid_of_triangle; // [n_triangles] into solids; NULL: `solid`
+    const chroma2_solid *solids;       // [n_solids]
     size_t n_solids;
 } chroma2_world_solid;
 
@@ -248,7 +248,7 @@ typedef enum chroma2_scene_warning_kind {
 #define X(name, meaning) CHROMA2_WARNING_##name,
     CHROMA2_SCENE_WARNING_LIST(X)
 #undef X
-    CHROMA2_N_WARNING_KINDS
+        CHROMA2_N_WARNING_KINDS
 } chroma2_scene_warning_kind;
 
 /** One warning: how often, and where first. Numbers that say nothing are UINT32_MAX. */
@@ -273,7 +273,7 @@ typedef struct chroma2_scene_info {
     uint32_t n_materials, n_surfaces, n_interfaces, n_meshes, n_instances, n_solids;
     uint32_t n_channels; // 1 + largest channel_index
     uint32_t n_primitives;
-    uint32_t n_warnings; // kept or not
+    uint32_t n_warnings;              // kept or not
     uint64_t n_vertices, n_triangles; // stored
     uint64_t memory_bytes;            // without trees
     float world_low_mm[3], world_high_mm[3];

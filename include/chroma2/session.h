@@ -37,11 +37,11 @@ typedef struct chroma2_session_options {
 CHROMA2_API chroma2_session_options chroma2_session_options_default(void);
 
 typedef struct chroma2_session_info {
-    char backend[32];      // "cpu"
-    char device[128];      // "x86-64-v3, 2 threads"
-    char physics[32];      // preset
-    char switches[256];    // "timing=phase mirror_polarization=0 ..."
-    char arithmetic[32];   // version of the arithmetic: same text, same bits
+    char backend[32];    // "cpu"
+    char device[128];    // "x86-64-v3, 2 threads"
+    char physics[32];    // preset
+    char switches[256];  // "timing=phase mirror_polarization=0 ..."
+    char arithmetic[32]; // version of the arithmetic: same text, same bits
     uint64_t seed;
     uint64_t memory_bytes; // pages + rings + staging
     uint64_t scene_bytes;  // on top

@@ -13,7 +13,7 @@ enum {
 #define X(name, type, n, dtype, unit, tables, meaning) COLUMN_##name,
     RESULT_COLUMN_LIST(X)
 #undef X
-    N_COLUMNS
+        N_COLUMNS
 };
 
 static column_entry

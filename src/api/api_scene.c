@@ -154,8 +154,8 @@ chroma2_scene_destroy(chroma2_scene *scene)
 }
 
 static chroma2_status
-put_material(chroma2_scene *scene, const chroma2_material *given, uint32_t replace,
-    uint32_t *out_index)
+put_material(
+    chroma2_scene *scene, const chroma2_material *given, uint32_t replace, uint32_t *out_index)
 {
     chroma2_status status = CHROMA2_OK;
     chroma2_material complete = chroma2_material_default();
@@ -203,8 +203,8 @@ chroma2_scene_set_material(chroma2_scene *scene, uint32_t index, const chroma2_m
 }
 
 static chroma2_status
-put_surface(chroma2_scene *scene, const chroma2_surface *given, uint32_t replace,
-    uint32_t *out_index)
+put_surface(
+    chroma2_scene *scene, const chroma2_surface *given, uint32_t replace, uint32_t *out_index)
 {
     chroma2_status status = CHROMA2_OK;
     chroma2_surface complete = chroma2_surface_default();
@@ -218,9 +218,9 @@ put_surface(chroma2_scene *scene, const chroma2_surface *given, uint32_t replace
         "surface '%s': tables is NULL (n_tables is %u)", complete.name, complete.n_tables);
     REQUIRE(complete.n_angles == 0 || complete.angles_rad != NULL, CHROMA2_INVALID_ARGUMENT,
         "surface '%s': angles_rad is NULL (n_angles is %u)", complete.name, complete.n_angles);
-    REQUIRE(complete.n_angle_tables == 0 || complete.angle_tables != NULL,
-        CHROMA2_INVALID_ARGUMENT, "surface '%s': angle_tables is NULL (n_angle_tables is %u)",
-        complete.name, complete.n_angle_tables);
+    REQUIRE(complete.n_angle_tables == 0 || complete.angle_tables != NULL, CHROMA2_INVALID_ARGUMENT,
+        "surface '%s': angle_tables is NULL (n_angle_tables is %u)", complete.name,
+        complete.n_angle_tables);
     REQUIRE(complete.n_values == 0 || complete.values != NULL, CHROMA2_INVALID_ARGUMENT,
         "surface '%s': values is NULL (n_values is %u)", complete.name, complete.n_values);
     TRY(scene_put_surface(scene, &complete, replace, &index));
@@ -316,8 +316,8 @@ chroma2_scene_add_solid(
     TRY(struct_read(solid, &complete, sizeof complete, "world_solid"));
     REQUIRE(complete.vertices != NULL, CHROMA2_INVALID_ARGUMENT, "world_solid.vertices is NULL");
     REQUIRE(complete.triangles != NULL, CHROMA2_INVALID_ARGUMENT, "world_solid.triangles is NULL");
-    REQUIRE(complete.solid_of_triangle == NULL || complete.solids != NULL,
-        CHROMA2_INVALID_ARGUMENT, "world_solid.solids is NULL (solid_of_triangle needs it)");
+    REQUIRE(complete.solid_of_triangle == NULL || complete.solids != NULL, CHROMA2_INVALID_ARGUMENT,
+        "world_solid.solids is NULL (solid_of_triangle needs it)");
     TRY(scene_add_solid(scene, &complete, &index));
     if (out_instance != NULL) {
         *out_instance = index;
@@ -397,8 +397,7 @@ chroma2_scene_warning(
     REQUIRE_POINTER(scene);
     REQUIRE(index < scene_n_warnings(scene), CHROMA2_INVALID_ARGUMENT,
         "warning %u does not exist (there are %u)", index, scene_n_warnings(scene));
-    TRY(struct_write(
-        scene_warning_at(scene, index), out_record, sizeof *out_record, "out_record"));
+    TRY(struct_write(scene_warning_at(scene, index), out_record, sizeof *out_record, "out_record"));
 out:
     return status;
 }
@@ -481,9 +480,10 @@ chroma2_scene_material_value(const chroma2_scene *scene, uint32_t material,
     TRY(require_committed(scene));
     REQUIRE_POINTER(out_value);
     const uint32_t n = scene_view_of(scene)->n_materials;
-    REQUIRE(material < n, CHROMA2_INVALID_ARGUMENT, "material is %u (the scene has %u)", material, n);
-    REQUIRE((uint32_t)which <= CHROMA2_MIE_G, CHROMA2_INVALID_ARGUMENT,
-        "which is %d (0 to 5)", (int)which);
+    REQUIRE(
+        material < n, CHROMA2_INVALID_ARGUMENT, "material is %u (the scene has %u)", material, n);
+    REQUIRE((uint32_t)which <= CHROMA2_MIE_G, CHROMA2_INVALID_ARGUMENT, "which is %d (0 to 5)",
+        (int)which);
     REQUIRE(wavelength_nm > 0.0f, CHROMA2_INVALID_ARGUMENT, "wavelength_nm is %g (it must be > 0)",
         (double)wavelength_nm);
     *out_value = scene_material_value(scene, material, which, wavelength_nm);

@@ -96,8 +96,8 @@ switch_set(physics_options *physics, const char *word)
     }
     PHYSICS_SWITCH_LIST(X)
 #undef X
-    status = error_set(CHROMA2_INVALID_ARGUMENT, "switches holds \"%s\" (there is no such switch)",
-        word);
+    status = error_set(
+        CHROMA2_INVALID_ARGUMENT, "switches holds \"%s\" (there is no such switch)", word);
 out:
     return status;
 }
@@ -162,8 +162,7 @@ session_check(const chroma2_session *self)
     REQUIRE(self->pid == getpid(), CHROMA2_SESSION_AFTER_FORK,
         "the session belongs to process %d (threads do not survive a fork). Open one in the child?",
         (int)self->pid);
-    REQUIRE(!atomic_load_acquire_u32(&self->is_closed), CHROMA2_CLOSED,
-        "the session is closed");
+    REQUIRE(!atomic_load_acquire_u32(&self->is_closed), CHROMA2_CLOSED, "the session is closed");
 out:
     return status;
 }
@@ -234,8 +233,8 @@ chroma2_session_intersect(chroma2_session *self, const float *origins, const flo
             "directions[%zu] is (%g, %g, %g) (its length must be positive and finite)", i,
             (double)d[0], (double)d[1], (double)d[2]);
     }
-    orchestrator_intersect(self->orchestrator, origins, directions, n, out_distance_mm,
-        out_triangle, out_instance);
+    orchestrator_intersect(
+        self->orchestrator, origins, directions, n, out_distance_mm, out_triangle, out_instance);
 out:
     return status;
 }
@@ -291,7 +290,7 @@ metrics_describe(const metrics_reading *reading, chroma2_metric *out)
         out[i].name = description->name;
         out[i].unit = description->unit;
         out[i].kind = description->kind == METRIC_KIND_counter ? CHROMA2_COUNTER
-            : description->kind == METRIC_KIND_gauge           ? CHROMA2_GAUGE
+                      : description->kind == METRIC_KIND_gauge ? CHROMA2_GAUGE
                                                                : CHROMA2_HIGH_WATER;
         out[i].meaning = description->meaning;
         out[i].value = reading->value[i];
@@ -334,8 +333,8 @@ chroma2_session_subscribe(chroma2_session *self, chroma2_metrics_callback callba
 {
     chroma2_status status = CHROMA2_OK;
     TRY(session_check(self));
-    REQUIRE(callback != NULL && out_id != NULL, CHROMA2_INVALID_ARGUMENT,
-        "callback or out_id is NULL");
+    REQUIRE(
+        callback != NULL && out_id != NULL, CHROMA2_INVALID_ARGUMENT, "callback or out_id is NULL");
     pthread_mutex_lock(&self->mutex);
     uint32_t place = 0;
     while (place < MAX_SUBSCRIPTIONS && self->subscriptions[place].bus_id != 0) {

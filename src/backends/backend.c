@@ -45,8 +45,8 @@ plugin_open(void)
 static const backend_ops *
 plugin_ops(void)
 {
-    const backend_services services = {sizeof services, sizeof(backend_ops), sizeof(stage_view),
-        error_detail_set};
+    const backend_services services = {
+        sizeof services, sizeof(backend_ops), sizeof(stage_view), error_detail_set};
     backend_plugin_entry entry = NULL;
     void *const handle = plugin_open();
     if (handle != NULL) {

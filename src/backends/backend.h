@@ -53,8 +53,8 @@ typedef struct backend_ops {
      * group, dispatch the second, each from one thread; all return at once. */
 
     /** Fills an event's slot; the slot's pointers are the backend's to set. errors OUT_OF_MEMORY */
-    chroma2_status (*event_open)(backend_context *self, uint32_t slot, const event_slot *event,
-        const event_tables *tables);
+    chroma2_status (*event_open)(
+        backend_context *self, uint32_t slot, const event_slot *event, const event_tables *tables);
     /** A block opens, is told of photons that orders will bring, and is sealed: no more will come. */
     void (*block_open)(backend_context *self, uint32_t slot, uint32_t block);
     void (*block_expect)(backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons);
@@ -101,5 +101,4 @@ typedef const backend_ops *(*backend_plugin_entry)(const backend_services *servi
 
 /** The backend for a device number; device DEVICE_ANY becomes a real one in *out_device.
  *  errors  NO_DEVICE */
-chroma2_status backend_for_device(
-    int32_t device, const backend_ops **out_ops, int32_t *out_device);
+chroma2_status backend_for_device(int32_t device, const backend_ops **out_ops, int32_t *out_device);

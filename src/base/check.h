@@ -41,8 +41,8 @@ CHROMA2_C_LINKAGE void check_failed(const char *file, int line, const char *cond
     do {                                                                                           \
         if (!(condition)) {                                                                        \
             check_failed(__FILE__, __LINE__, #condition);                                          \
-            status = error_set(CHROMA2_INTERNAL, "%s:%d: broken invariant: %s", __FILE__, __LINE__, \
-                #condition);                                                                       \
+            status = error_set(                                                                    \
+                CHROMA2_INTERNAL, "%s:%d: broken invariant: %s", __FILE__, __LINE__, #condition);  \
             goto out;                                                                              \
         }                                                                                          \
     } while (0)

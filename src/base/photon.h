@@ -36,12 +36,12 @@ typedef struct photon {
 #undef X
 } photon;
 
-#define NO_PRIMITIVE 0xffffffffu
-#define NO_MEDIUM 0xffffu
-#define MAX_PHOTON_ID ((1ull << 40) - 1)
-#define MAX_STEPS_LIMIT (1u << 20)
+#define NO_PRIMITIVE       0xffffffffu
+#define NO_MEDIUM          0xffffu
+#define MAX_PHOTON_ID      ((1ull << 40) - 1)
+#define MAX_STEPS_LIMIT    (1u << 20)
 #define MAX_LINEAGE_LEVELS 4
-#define MAX_BIRTHS 63u
+#define MAX_BIRTHS         63u
 
 /** What a slot's photon is about to do. Values 0..8 of `mode` count boundary steps of zero length
  *  in a row while it is alive. */

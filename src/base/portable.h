@@ -10,9 +10,9 @@
 
 #if defined(__CUDACC__)
 #include <cuda/atomic>
-#define CHROMA2_HOST_DEVICE static __host__ __device__ __forceinline__
+#define CHROMA2_HOST_DEVICE  static __host__ __device__ __forceinline__
 #define CHROMA2_DEVICE_TABLE static __device__ __constant__ const
-#define CHROMA2_UNLIKELY(x) (x)
+#define CHROMA2_UNLIKELY(x)  (x)
 #else
 #define CHROMA2_HOST_DEVICE static inline __attribute__((unused))
 #define CHROMA2_UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -75,17 +75,16 @@ clamp_float(float value, float low, float high)
     CHROMA2_ATOMIC(type, p).compare_exchange_strong(                                               \
         expected, desired, cuda::memory_order_acq_rel, cuda::memory_order_acquire)
 #else
-#define CHROMA2_ORDER_relaxed __ATOMIC_RELAXED
-#define CHROMA2_ORDER_acquire __ATOMIC_ACQUIRE
-#define CHROMA2_ORDER_release __ATOMIC_RELEASE
-#define CHROMA2_ORDER_acq_rel __ATOMIC_ACQ_REL
-#define CHROMA2_ORDER_seq_cst __ATOMIC_SEQ_CST
-#define CHROMA2_ATOMIC_LOAD(type, p, order) __atomic_load_n(p, CHROMA2_ORDER_##order)
-#define CHROMA2_ATOMIC_STORE(type, p, v, order) __atomic_store_n(p, v, CHROMA2_ORDER_##order)
+#define CHROMA2_ORDER_relaxed                     __ATOMIC_RELAXED
+#define CHROMA2_ORDER_acquire                     __ATOMIC_ACQUIRE
+#define CHROMA2_ORDER_release                     __ATOMIC_RELEASE
+#define CHROMA2_ORDER_acq_rel                     __ATOMIC_ACQ_REL
+#define CHROMA2_ORDER_seq_cst                     __ATOMIC_SEQ_CST
+#define CHROMA2_ATOMIC_LOAD(type, p, order)       __atomic_load_n(p, CHROMA2_ORDER_##order)
+#define CHROMA2_ATOMIC_STORE(type, p, v, order)   __atomic_store_n(p, v, CHROMA2_ORDER_##order)
 #define CHROMA2_ATOMIC_RMW(type, p, op, v, order) __atomic_##op(p, v, CHROMA2_ORDER_##order)
 #define CHROMA2_ATOMIC_CAS(type, p, expected, desired)                                             \
-    __atomic_compare_exchange_n(                                                                   \
-        p, &(expected), desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+    __atomic_compare_exchange_n(p, &(expected), desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 #endif
 
 #define CHROMA2_ATOMICS(type, suffix)                                                              \
@@ -125,7 +124,8 @@ clamp_float(float value, float low, float high)
     {                                                                                              \
         return CHROMA2_ATOMIC_RMW(type, p, fetch_or, v, relaxed);                                  \
     }                                                                                              \
-    CHROMA2_HOST_DEVICE bool atomic_compare_exchange_##suffix(type *p, type expected, type desired) \
+    CHROMA2_HOST_DEVICE bool atomic_compare_exchange_##suffix(                                     \
+        type *p, type expected, type desired)                                                      \
     {                                                                                              \
         return CHROMA2_ATOMIC_CAS(type, p, expected, desired);                                     \
     }

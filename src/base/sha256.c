@@ -106,8 +106,8 @@ sha256_update(sha256 *self, const void *data, size_t n_bytes)
 void
 sha256_update_u32(sha256 *self, uint32_t value)
 {
-    const uint8_t bytes[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
-        (uint8_t)(value >> 24)};
+    const uint8_t bytes[4] = {
+        (uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16), (uint8_t)(value >> 24)};
     sha256_update(self, bytes, sizeof bytes);
 }
 

@@ -12,5 +12,5 @@
 #define FINE_STRUCTURE 7.2973525643e-3
 
 /** pi and its double, rounded to float. */
-#define PI_F 3.14159274f
+#define PI_F     3.14159274f
 #define TWO_PI_F 6.28318548f

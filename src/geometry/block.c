@@ -83,7 +83,8 @@ chroma2_status
 growable_extend(growable *self, size_t n_more, void **out_first)
 {
     chroma2_status status = CHROMA2_OK;
-    REQUIRE(n_more < SIZE_MAX / 2 - self->n, CHROMA2_OUT_OF_MEMORY, "no memory for %zu items", n_more);
+    REQUIRE(
+        n_more < SIZE_MAX / 2 - self->n, CHROMA2_OUT_OF_MEMORY, "no memory for %zu items", n_more);
     if (n_more > 0) {
         TRY(growable_reserve(self, self->n + n_more));
     }

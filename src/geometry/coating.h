@@ -8,21 +8,21 @@ enum surface_table {
 #define X(name, meaning) SURFACE_TABLE_##name,
     SURFACE_TABLE_LIST(X)
 #undef X
-    N_SURFACE_TABLES
+        N_SURFACE_TABLES
 };
 
 enum surface_angle_table {
 #define X(name, meaning) SURFACE_ANGLE_TABLE_##name,
     SURFACE_ANGLE_TABLE_LIST(X)
 #undef X
-    N_SURFACE_ANGLE_TABLES
+        N_SURFACE_ANGLE_TABLES
 };
 
 enum surface_value {
 #define X(name, usual, lowest, highest, is_whole, meaning) SURFACE_VALUE_##name,
     SURFACE_VALUE_LIST(X)
 #undef X
-    N_SURFACE_VALUES
+        N_SURFACE_VALUES
 };
 
 /** What covers a boundary. Immutable. What the model does not use is not here. */

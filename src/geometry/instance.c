@@ -8,7 +8,7 @@ static double
 determinant(const double r[9])
 {
     return r[0] * (r[4] * r[8] - r[5] * r[7]) - r[1] * (r[3] * r[8] - r[5] * r[6]) +
-        r[2] * (r[3] * r[7] - r[4] * r[6]);
+           r[2] * (r[3] * r[7] - r[4] * r[6]);
 }
 
 chroma2_status

@@ -16,7 +16,7 @@ typedef struct placement_source {
     float displacement[3];
     double position_mm[3]; // the displacement as given
     uint32_t interface_offset;
-    uint32_t solid_index;    // its solid, or the first of its n_solids
+    uint32_t solid_index; // its solid, or the first of its n_solids
     uint32_t n_solids;
     uint32_t triangle_solid; // first entry in triangle_solids, NO_PRIMITIVE: one solid
     uint32_t spare;

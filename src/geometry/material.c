@@ -90,14 +90,13 @@ component_load(material *self, const chroma2_component *from, const wave_grid *g
     if (from->reemission_wavelength_cdf.n > 0) {
         TRY(cdf_init_wavelength(
             &out->wavelength_nm, &from->reemission_wavelength_cdf, grid, label));
-        TRY(note_moved(&self->notes, label, out->wavelength_nm.moved, out->wavelength_nm.moved_at,
-            "nm"));
+        TRY(note_moved(
+            &self->notes, label, out->wavelength_nm.moved, out->wavelength_nm.moved_at, "nm"));
     }
     snprintf(text, sizeof text, "components[%u].reemission_delay_cdf", number);
     if (from->reemission_delay_cdf.n > 0) {
         TRY(cdf_init_delay(&out->delay_ns, &from->reemission_delay_cdf, label));
-        TRY(note_moved(
-            &self->notes, label, out->delay_ns.moved, out->delay_ns.moved_at, "ns"));
+        TRY(note_moved(&self->notes, label, out->delay_ns.moved, out->delay_ns.moved_at, "ns"));
     }
 out:
     return status;

@@ -15,7 +15,7 @@ typedef struct mesh_neighbours {
     uint32_t interface_index[2];
     uint32_t triangle[2];
     uint32_t vertex[2]; // of the first such edge, local to the mesh
-    bool turned; // one of them is inside out as seen from the other
+    bool turned;        // one of them is inside out as seen from the other
     uint64_t count;
 } mesh_neighbours;
 
@@ -33,7 +33,7 @@ typedef struct mesh_facts {
     mesh_finding degenerate, identical, turned; // triangle[0] is the lower number
     growable open;                              // mesh_edge
     growable neighbours;                        // mesh_neighbours
-    growable interfaces;           // uint32_t: the local numbers in use, by first appearance
+    growable interfaces;          // uint32_t: the local numbers in use, by first appearance
     uint8_t sha256[SHA256_BYTES]; // of corners, order and positions in `interfaces`
 } mesh_facts;
 
@@ -41,11 +41,11 @@ typedef struct mesh_facts {
 typedef struct mesh {
     uint32_t first_vertex, n_vertices;
     uint32_t first_triangle, n_triangles;
-    uint32_t highest_interface; // local
-    uint32_t is_world;          // 1: of one place, in world coordinates
+    uint32_t highest_interface;         // local
+    uint32_t is_world;                  // 1: of one place, in world coordinates
     uint8_t shape_sha256[SHA256_BYTES]; // of corners and order
     uint8_t sha256[SHA256_BYTES];       // of shape and interface numbers
-    mesh_facts *facts;            // NULL until a commit looked
+    mesh_facts *facts;                  // NULL until a commit looked
 } mesh;
 
 /** Triangles as the user brings them. */

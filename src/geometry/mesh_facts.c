@@ -48,13 +48,14 @@ scan_weld(mesh_scan *scan)
         size *= 2;
     }
     uint32_t *const table = malloc(size * sizeof *table);
-    REQUIRE(table != NULL, CHROMA2_OUT_OF_MEMORY, "no memory to weld %u vertices", scan->n_vertices);
+    REQUIRE(
+        table != NULL, CHROMA2_OUT_OF_MEMORY, "no memory to weld %u vertices", scan->n_vertices);
     memset(table, 0xff, size * sizeof *table);
     for (uint32_t i = 0; i < scan->n_vertices; ++i) {
         const float *const v = scan->vertices + 3 * (size_t)i;
         uint32_t slot = hash_corner(v) & (size - 1);
         while (table[slot] != NO_PRIMITIVE &&
-            memcmp(scan->vertices + 3 * (size_t)table[slot], v, 3 * sizeof *v) != 0) {
+               memcmp(scan->vertices + 3 * (size_t)table[slot], v, 3 * sizeof *v) != 0) {
             slot = (slot + 1) & (size - 1);
         }
         if (table[slot] == NO_PRIMITIVE) {
@@ -92,7 +93,7 @@ scan_has_no_area(const mesh_scan *scan, uint32_t triangle)
         }
     }
     return e[0][1] * e[1][2] == e[0][2] * e[1][1] && e[0][2] * e[1][0] == e[0][0] * e[1][2] &&
-        e[0][0] * e[1][1] == e[0][1] * e[1][0];
+           e[0][0] * e[1][1] == e[0][1] * e[1][0];
 }
 
 static void
@@ -111,7 +112,8 @@ scan_triangles(mesh_scan *scan)
     chroma2_status status = CHROMA2_OK;
     mesh_facts *const facts = scan->facts;
     uint8_t *const used = calloc(scan->n_vertices, 1);
-    REQUIRE(used != NULL, CHROMA2_OUT_OF_MEMORY, "no memory to check %u vertices", scan->n_vertices);
+    REQUIRE(
+        used != NULL, CHROMA2_OUT_OF_MEMORY, "no memory to check %u vertices", scan->n_vertices);
     for (uint32_t i = 0; i < scan->n_triangles; ++i) {
         for (int k = 0; k < 3; ++k) {
             used[scan->triangles[i].vertex[k] - scan->first_vertex] = 1;
@@ -320,8 +322,8 @@ scan_interfaces(mesh_scan *scan, const mesh *of)
     void *item = NULL;
     uint32_t last = 0;
     uint32_t *const place = calloc((size_t)of->highest_interface + 1, sizeof *place); // 0: none yet
-    REQUIRE(place != NULL, CHROMA2_OUT_OF_MEMORY, "no memory for %u interfaces",
-        of->highest_interface);
+    REQUIRE(
+        place != NULL, CHROMA2_OUT_OF_MEMORY, "no memory for %u interfaces", of->highest_interface);
     sha256_init(&digest);
     sha256_update(&digest, of->shape_sha256, sizeof of->shape_sha256);
     for (uint32_t i = 0; i < scan->n_triangles; ++i) {

@@ -119,8 +119,8 @@ table_check(const chroma2_table *from, enum table_range range, bool zero_allowed
             zero_allowed ? ">=" : ">");
         REQUIRE(i == 0 || (from->x[1] > from->x[0] ? x > from->x[i - 1] : x < from->x[i - 1]),
             CHROMA2_INVALID_ARGUMENT,
-            LABEL_FORMAT ": x[%zu] is %.9g after %.9g (x must rise or fall strictly)",
-            LABEL_VALUES, i, x, from->x[i - 1]);
+            LABEL_FORMAT ": x[%zu] is %.9g after %.9g (x must rise or fall strictly)", LABEL_VALUES,
+            i, x, from->x[i - 1]);
     }
 out:
     return status;
@@ -201,8 +201,7 @@ grid_at(const wave_grid *grid, const float *nodes, double nm)
     const double inside = x > 0.0 ? (x < last ? x : last) : 0.0;
     uint32_t cell = (uint32_t)inside;
     cell = cell < grid->n - 1 ? cell : grid->n - 2;
-    return (double)nodes[cell] +
-        (inside - cell) * ((double)nodes[cell + 1] - (double)nodes[cell]);
+    return (double)nodes[cell] + (inside - cell) * ((double)nodes[cell + 1] - (double)nodes[cell]);
 }
 
 double
@@ -210,7 +209,7 @@ wave_table_moved(const wave_table *self, const wave_grid *grid, const float *nod
 {
     const double high_nm = grid->low_nm + (grid->n - 1) * grid->step_nm;
     const bool is_share = self->range == RANGE_PROBABILITY || self->range == RANGE_CUMULATIVE ||
-        self->range == RANGE_COSINE;
+                          self->range == RANGE_COSINE;
     double largest = 0.0;
     *out_nm = 0.0;
     for (size_t i = 0; i < self->n; ++i) {

@@ -7,12 +7,12 @@
 #include "chroma2/scene.h"
 
 /** Lengths are kept within these, so that no look-up meets an infinity.                   [mm] */
-#define LENGTH_LOWEST_MM 1e-9
+#define LENGTH_LOWEST_MM  1e-9
 #define LENGTH_HIGHEST_MM 1e30
 
-#define CDF_MAX_POINTS 20001u
+#define CDF_MAX_POINTS    20001u
 #define CDF_DELAY_STEP_NS 0.05
-#define CDF_MAX_YIELD 40.0
+#define CDF_MAX_YIELD     40.0
 
 /** Speed of light in vacuum, exact by definition of the metre (SI 2019).            [mm/ns] */
 #define LIGHT_MM_NS 299.792458

@@ -6,9 +6,9 @@
 
 #include "geometry/scene_state.h"
 
-#define MAX_MATERIALS 65534u
+#define MAX_MATERIALS     65534u
 #define MAX_CHANNEL_INDEX ((1 << 24) - 1)
-#define MAX_GRID_POINTS 100000.0
+#define MAX_GRID_POINTS   100000.0
 
 static chroma2_status
 grid_make(const chroma2_scene_options *options, wave_grid *out_grid)
@@ -102,15 +102,15 @@ scene_destroy(chroma2_scene *scene)
 static chroma2_status
 scene_require_open(const chroma2_scene *self)
 {
-    return self->is_committed == 0 ? CHROMA2_OK
-                                   : error_set(CHROMA2_WRONG_STATE,
-                                         "the scene is committed (it never changes). Use "
-                                         "chroma2_scene_edit?");
+    return self->is_committed == 0
+               ? CHROMA2_OK
+               : error_set(CHROMA2_WRONG_STATE, "the scene is committed (it never changes). Use "
+                                                "chroma2_scene_edit?");
 }
 
 chroma2_status
-scene_put_material(chroma2_scene *scene, const chroma2_material *from, uint32_t replace,
-    uint32_t *out_index)
+scene_put_material(
+    chroma2_scene *scene, const chroma2_material *from, uint32_t replace, uint32_t *out_index)
 {
     chroma2_status status = CHROMA2_OK;
     material *made = NULL;
@@ -164,8 +164,8 @@ out:
 }
 
 chroma2_status
-scene_add_interface(chroma2_scene *scene, uint32_t inside, uint32_t outside, int32_t surface,
-    uint32_t *out_index)
+scene_add_interface(
+    chroma2_scene *scene, uint32_t inside, uint32_t outside, int32_t surface, uint32_t *out_index)
 {
     chroma2_status status = CHROMA2_OK;
     void *place = NULL;
@@ -191,8 +191,8 @@ out:
 
 /** Appends a mesh to the scene; `place` as in mesh_append. */
 static chroma2_status
-scene_append_mesh(chroma2_scene *self, const mesh_source *from, const placement_record *place,
-    uint32_t *out_mesh)
+scene_append_mesh(
+    chroma2_scene *self, const mesh_source *from, const placement_record *place, uint32_t *out_mesh)
 {
     chroma2_status status = CHROMA2_OK;
     void *slot = NULL;
@@ -265,7 +265,7 @@ scene_add_instance(chroma2_scene *scene, const chroma2_instance *from, uint32_t 
     const size_t n_solids = scene->solids.n;
     TRY(scene_require_open(scene));
     REQUIRE(from->mesh < scene->meshes.n &&
-            ((const mesh *)scene->meshes.data)[from->mesh].is_world == 0,
+                ((const mesh *)scene->meshes.data)[from->mesh].is_world == 0,
         CHROMA2_INVALID_ARGUMENT, "mesh is %u (no chroma2_scene_add_mesh gave that number)",
         from->mesh);
     TRY(placement_set_transform(&source, from->rotation, from->displacement_mm));
@@ -288,8 +288,7 @@ out:
 
 /** The solids of a world run: one, or those that its triangles name. */
 static chroma2_status
-scene_append_run_solids(
-    chroma2_scene *self, const chroma2_world_solid *from, placement_source *out)
+scene_append_run_solids(chroma2_scene *self, const chroma2_world_solid *from, placement_source *out)
 {
     chroma2_status status = CHROMA2_OK;
     void *place = NULL;

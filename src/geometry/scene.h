@@ -24,7 +24,7 @@ enum scene_block {
 #define X(name, type) BLOCK_##name,
     SCENE_BLOCK_LIST(X)
 #undef X
-    N_SCENE_BLOCKS
+        N_SCENE_BLOCKS
 };
 
 bool scene_is_committed(const chroma2_scene *scene);
@@ -53,12 +53,12 @@ chroma2_scene *scene_retain(chroma2_scene *scene);
 void scene_destroy(chroma2_scene *scene);
 
 /** replace: UINT32_MAX adds */
-CHROMA2_MUST_CHECK chroma2_status scene_put_material(chroma2_scene *scene,
-    const chroma2_material *from, uint32_t replace, uint32_t *out_index);
-CHROMA2_MUST_CHECK chroma2_status scene_put_surface(chroma2_scene *scene,
-    const chroma2_surface *from, uint32_t replace, uint32_t *out_index);
-CHROMA2_MUST_CHECK chroma2_status scene_add_interface(chroma2_scene *scene, uint32_t inside,
-    uint32_t outside, int32_t surface, uint32_t *out_index);
+CHROMA2_MUST_CHECK chroma2_status scene_put_material(
+    chroma2_scene *scene, const chroma2_material *from, uint32_t replace, uint32_t *out_index);
+CHROMA2_MUST_CHECK chroma2_status scene_put_surface(
+    chroma2_scene *scene, const chroma2_surface *from, uint32_t replace, uint32_t *out_index);
+CHROMA2_MUST_CHECK chroma2_status scene_add_interface(
+    chroma2_scene *scene, uint32_t inside, uint32_t outside, int32_t surface, uint32_t *out_index);
 CHROMA2_MUST_CHECK chroma2_status scene_add_mesh(chroma2_scene *scene, const float *vertices,
     size_t n_vertices, const uint32_t *triangles, size_t n_triangles,
     const uint32_t *interface_of_triangle, uint32_t *out_mesh);
@@ -71,5 +71,4 @@ CHROMA2_MUST_CHECK chroma2_status scene_set_transform(chroma2_scene *scene, uint
 CHROMA2_MUST_CHECK chroma2_status scene_set_channel(
     chroma2_scene *scene, uint32_t instance, int32_t channel_index, int32_t channel_id);
 CHROMA2_MUST_CHECK chroma2_status scene_commit(chroma2_scene *scene);
-CHROMA2_MUST_CHECK chroma2_status scene_edit(
-    const chroma2_scene *scene, chroma2_scene **out_scene);
+CHROMA2_MUST_CHECK chroma2_status scene_edit(const chroma2_scene *scene, chroma2_scene **out_scene);

@@ -62,11 +62,12 @@ check_degenerate(chroma2_scene *self)
         record.count += found->count;
     }
     return record.count == 0
-        ? CHROMA2_OK
-        : scene_warn(self, &record,
-              "%llu triangles have no area (they are never met; their ids are kept); the first is "
-              "triangle %u of instance %u",
-              (unsigned long long)record.count, record.triangle, record.instance);
+               ? CHROMA2_OK
+               : scene_warn(self, &record,
+                     "%llu triangles have no area (they are never met; their ids are kept); the "
+                     "first is "
+                     "triangle %u of instance %u",
+                     (unsigned long long)record.count, record.triangle, record.instance);
 }
 
 static chroma2_status
@@ -81,7 +82,8 @@ warn_coincident(chroma2_scene *self, const chroma2_scene_warning_record *record)
         (unsigned long long)record->count,
         record->kind == CHROMA2_WARNING_IDENTICAL_FACES
             ? " with the same corners in the same order (the lowest id counts)"
-            : " turned round (two solids touch; the lowest id is met first, where both media should "
+            : " turned round (two solids touch; the lowest id is met first, where both media "
+              "should "
               "agree)",
         record->triangle, record->instance, record->other_triangle, record->other_instance);
 }
@@ -120,8 +122,7 @@ collect_edge(chroma2_scene *self, uint32_t placement, const uint32_t vertex[2], 
     void *place = NULL;
     const chroma2_status status = growable_extend(edges, 1, &place);
     if (status == CHROMA2_OK) {
-        const scene_edge edge =
-            scene_edge_make(self, placement, vertex[0], vertex[1], triangle);
+        const scene_edge edge = scene_edge_make(self, placement, vertex[0], vertex[1], triangle);
         memcpy(place, &edge, sizeof edge);
     }
     return status;
@@ -185,13 +186,13 @@ warn_quarrels(chroma2_scene *self, const growable *quarrels, const growable *edg
         }
         record.count += found[i].pair->count;
     }
-    return record.count == 0
-        ? CHROMA2_OK
-        : scene_warn(self, &record,
-              "%llu pairs of neighbouring faces disagree about the medium between them; first: "
-              "triangles %u and %u of instance %u",
-              (unsigned long long)record.count, record.triangle, record.other_triangle,
-              record.instance);
+    return record.count == 0 ? CHROMA2_OK
+                             : scene_warn(self, &record,
+                                   "%llu pairs of neighbouring faces disagree about the medium "
+                                   "between them; first: "
+                                   "triangles %u and %u of instance %u",
+                                   (unsigned long long)record.count, record.triangle,
+                                   record.other_triangle, record.instance);
 }
 
 /** Contradicting media, and the edges that no other placement closes. */
@@ -221,8 +222,8 @@ out:
 }
 
 static chroma2_status
-warn_note(chroma2_scene *self, const scene_note *note, uint32_t material_index,
-    uint32_t surface_index)
+warn_note(
+    chroma2_scene *self, const scene_note *note, uint32_t material_index, uint32_t surface_index)
 {
     chroma2_scene_warning_record record = scene_warning_make(note->kind, 1);
     record.material = material_index;

@@ -33,8 +33,7 @@ scene_warning_make(chroma2_scene_warning_kind kind, uint64_t count)
 }
 
 chroma2_status
-scene_warn(
-    chroma2_scene *self, const chroma2_scene_warning_record *record, const char *format, ...)
+scene_warn(chroma2_scene *self, const chroma2_scene_warning_record *record, const char *format, ...)
 {
     chroma2_status status = CHROMA2_OK;
     char sentence[400];
@@ -117,8 +116,7 @@ scene_look_at_meshes(chroma2_scene *self)
         const uint32_t number = ((const placement_source *)self->placements.data)[i].mesh;
         mesh *const used = (mesh *)self->meshes.data + number;
         if (used->facts == NULL) {
-            TRY(mesh_facts_create(
-                used, self->vertices.data, self->triangles.data, &used->facts));
+            TRY(mesh_facts_create(used, self->vertices.data, self->triangles.data, &used->facts));
         }
     }
 out:
@@ -216,9 +214,8 @@ tables_append_cdf(growable *tables, const cdf_data *from, cdf_record *out)
 }
 
 static chroma2_status
-scene_fill_material(
-    chroma2_scene *self, const material *from, growable *tables, growable *components,
-    material_record *out)
+scene_fill_material(chroma2_scene *self, const material *from, growable *tables,
+    growable *components, material_record *out)
 {
     chroma2_status status = CHROMA2_OK;
     uint32_t *const places[N_MATERIAL_TABLES] = {&out->refractive_index, &out->group_index,
@@ -336,8 +333,8 @@ scene_make_bounds(chroma2_scene *self)
         placement_widen(view->placements + i, (const mesh *)self->meshes.data + sources[i].mesh,
             view->vertices, view->triangles, view->world_low, view->world_high);
         for (int axis = 0; axis < 3; ++axis) {
-            largest = max_float(largest,
-                max_float(fabsf(view->world_low[axis]), fabsf(view->world_high[axis])));
+            largest = max_float(
+                largest, max_float(fabsf(view->world_low[axis]), fabsf(view->world_high[axis])));
         }
         REQUIRE(largest <= WORLD_LIMIT_MM, CHROMA2_INVALID_SCENE,
             "instance %u reaches a coordinate of %g mm (at most 1e12 mm)", i, (double)largest);
@@ -411,8 +408,8 @@ scene_place_solids(chroma2_scene *self)
     for (uint32_t p = 0; p < view->n_placements; ++p) {
         const placement_record *const placed = view->placements + p;
         if ((placed->flags & PLACEMENT_WORLD) == 0) {
-            memcpy(self->solid_positions + 3 * (size_t)placed->solid_index,
-                sources[p].position_mm, 3 * sizeof(double));
+            memcpy(self->solid_positions + 3 * (size_t)placed->solid_index, sources[p].position_mm,
+                3 * sizeof(double));
             continue;
         }
         for (uint32_t i = 0; i < placed->n_triangles; ++i) {
@@ -440,8 +437,8 @@ scene_keeps_trees(const chroma2_scene *self)
 {
     const chroma2_scene *const earlier = self->earlier;
     return earlier != NULL && earlier->blocks[BLOCK_vertices] == self->blocks[BLOCK_vertices] &&
-        earlier->blocks[BLOCK_triangles] == self->blocks[BLOCK_triangles] &&
-        earlier->blocks[BLOCK_placements] == self->blocks[BLOCK_placements];
+           earlier->blocks[BLOCK_triangles] == self->blocks[BLOCK_triangles] &&
+           earlier->blocks[BLOCK_placements] == self->blocks[BLOCK_placements];
 }
 
 /** Trees. A mesh of the earlier scene keeps its tree, since an edit only adds meshes. */
@@ -471,10 +468,10 @@ scene_build_trees(chroma2_scene *self)
     const scene_trees_reuse reuse = {earlier == NULL ? NULL : earlier->trees->trees, from};
     const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
     const uint32_t n_threads = self->options.n_threads != 0 ? self->options.n_threads
-        : n_cores > 0                                       ? (uint32_t)n_cores
+                               : n_cores > 0                ? (uint32_t)n_cores
                                                             : 1u;
-    TRY(scene_trees_build(&self->view, ranges, n, n_threads,
-        earlier == NULL ? NULL : &reuse, &self->trees->trees));
+    TRY(scene_trees_build(
+        &self->view, ranges, n, n_threads, earlier == NULL ? NULL : &reuse, &self->trees->trees));
 out:
     free(ranges);
     free(from);

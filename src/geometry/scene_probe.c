@@ -6,11 +6,11 @@
 #include "geometry/scene_check.h"
 #include "geometry/trace_view.h"
 
-#define N_POINTS 96
-#define N_PAIRS 24        // of opposite rays a point
-#define MAX_AIMING 16     // points that also aim at edges
+#define N_POINTS        96
+#define N_PAIRS         24 // of opposite rays a point
+#define MAX_AIMING      16 // points that also aim at edges
 #define MAX_AIMED_EDGES 64
-#define MAX_WALK 64       // boundaries on the way of one ray
+#define MAX_WALK        64 // boundaries on the way of one ray
 
 typedef struct probe {
     const scene_view *view;
@@ -77,8 +77,8 @@ probe_walk(probe *self, vec3 origin, vec3 direction)
             self->n_escapes += i == 0 ? 1u : 0u;
             return;
         }
-        const interface_record media = scene_interface(
-            self->view, self->view->placements + hit.placement, hit.triangle);
+        const interface_record media =
+            scene_interface(self->view, self->view->placements + hit.placement, hit.triangle);
         const uint32_t near = hit.from_outside != 0 ? media.outside : media.inside;
         if (ray.medium != NO_MEDIUM && ray.medium != near) {
             self->quarrel = self->n_quarrels++ == 0 ? hit : self->quarrel;

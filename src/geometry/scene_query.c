@@ -122,11 +122,11 @@ scene_surface_name(const chroma2_scene *self, uint32_t index)
 }
 
 float
-scene_material_value(const chroma2_scene *self, uint32_t index, chroma2_material_table which,
-    float wavelength_nm)
+scene_material_value(
+    const chroma2_scene *self, uint32_t index, chroma2_material_table which, float wavelength_nm)
 {
     const material_record *const record = self->view.materials + index;
-    const uint32_t tables[] = {record->refractive_index, record->group_index,
-        record->absorption_mm, record->scattering_mm};
+    const uint32_t tables[] = {record->refractive_index, record->group_index, record->absorption_mm,
+        record->scattering_mm};
     return table_lookup(&self->view, tables[which], wavelength_nm);
 }

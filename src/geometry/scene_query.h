@@ -21,5 +21,5 @@ void scene_find_channels(const chroma2_scene *self, uint32_t *out_solids);
 const char *scene_material_name(const chroma2_scene *self, uint32_t index);
 const char *scene_surface_name(const chroma2_scene *self, uint32_t index);
 
-float scene_material_value(const chroma2_scene *self, uint32_t index, chroma2_material_table which,
-    float wavelength_nm);
+float scene_material_value(
+    const chroma2_scene *self, uint32_t index, chroma2_material_table which, float wavelength_nm);

@@ -47,13 +47,12 @@ struct chroma2_scene {
 double scene_clock_s(void);
 
 /** What a warning is about; fields that say nothing are UINT32_MAX. */
-chroma2_scene_warning_record scene_warning_make(
-    chroma2_scene_warning_kind kind, uint64_t count);
+chroma2_scene_warning_record scene_warning_make(chroma2_scene_warning_kind kind, uint64_t count);
 
 /** Keeps a warning, or only counts it if there are many. The first one is the error detail of a
  *  strict commit. */
-CHROMA2_MUST_CHECK chroma2_status scene_warn(chroma2_scene *self,
-    const chroma2_scene_warning_record *record, const char *format, ...)
+CHROMA2_MUST_CHECK chroma2_status scene_warn(
+    chroma2_scene *self, const chroma2_scene_warning_record *record, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 void scene_forget_commit(chroma2_scene *self);

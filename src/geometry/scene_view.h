@@ -24,23 +24,23 @@ enum { PLACEMENT_WORLD = 1 }; // placement_record.flags: vertices already are wo
 typedef struct placement_record {
     float rotation[9]; // row-major
     float displacement[3];
-    uint32_t root;             // first node of the mesh's tree in `nodes`: 1 + mesh index
-    uint32_t first_triangle;   // in `triangles`
+    uint32_t root;           // first node of the mesh's tree in `nodes`: 1 + mesh index
+    uint32_t first_triangle; // in `triangles`
     uint32_t n_triangles;
     uint32_t first_primitive;  // global primitive id of local triangle 0
     uint32_t interface_offset; // added to triangle_record.interface_index
     uint32_t solid_index;      // into `solids`, of every triangle, unless triangle_solid names it
     uint32_t flags;
-    uint32_t triangle_solid;   // first entry in `triangle_solids`, NO_PRIMITIVE: solid_index holds
-    float pad_mm;              // by which boxes are widened in this placement's frame
+    uint32_t triangle_solid; // first entry in `triangle_solids`, NO_PRIMITIVE: solid_index holds
+    float pad_mm;            // by which boxes are widened in this placement's frame
     uint32_t spare[3];
 } placement_record;
 
 /** What a solid is to a detector. */
 typedef struct solid_record {
-    uint32_t solid_id;      // the user's
-    int32_t channel_index;  // -1: not a sensor
-    int32_t channel_id;     // the user's, -1: none
+    uint32_t solid_id;     // the user's
+    int32_t channel_index; // -1: not a sensor
+    int32_t channel_id;    // the user's, -1: none
     uint32_t efficiency_index;
 } solid_record;
 
@@ -70,7 +70,7 @@ typedef struct material_record {
     uint32_t absorption_mm;
     uint32_t scattering_mm;
     uint32_t first_component, n_components;
-    float max_yield; // largest yield of any component at any wavelength
+    float max_yield;        // largest yield of any component at any wavelength
     uint32_t mie_mm, mie_g; // as above; mie_mm 0: no scattering by particles
 } material_record;
 
@@ -95,7 +95,7 @@ typedef struct material_record {
 /** Numbers of a surface: name, default, lowest, highest, whole only, meaning. */
 #define SURFACE_VALUE_LIST(X)                                                                      \
     X(thickness_nm, 0.0, 0.0, 1e9, false, "thickness of the film [nm]")                            \
-    X(transmissive, 0.0, 0.0, 1.0, true, "1: light goes through; 0: that counts as absorbed")   \
+    X(transmissive, 0.0, 0.0, 1.0, true, "1: light goes through; 0: that counts as absorbed")      \
     X(detect_reference, -1.0, -1.0, 1.0, true,                                                     \
         "detect is 0: the share of what is absorbed, 1: the share of what arrives at normal "      \
         "incidence, -1: what the session's switch says")                                           \
@@ -125,7 +125,7 @@ enum surface_model {
 #define X(name, file, text, tables, angle_tables, values, meaning) SURFACE_##name,
     SURFACE_MODEL_LIST(X)
 #undef X
-    N_SURFACE_MODELS
+        N_SURFACE_MODELS
 };
 
 /** On which faces of a boundary its surface lies; met from the other it is not there. */
@@ -137,7 +137,7 @@ typedef struct surface_record {
 #define X(name, meaning) uint32_t name;
     SURFACE_TABLE_LIST(X)
 #undef X
-    uint32_t angles, n_angles; // radian, ascending
+    uint32_t angles, n_angles;                  // radian, ascending
 #define X(name, meaning) uint32_t angle_##name; // [n_angles, grid n]
     SURFACE_ANGLE_TABLE_LIST(X)
 #undef X
@@ -168,10 +168,10 @@ typedef struct scene_view {
     const surface_record *surfaces;
     const float *tables;
     wavelength_grid grid;
-    const void *nodes; // of the kind `tree` says; node 0: top level, node 1 + m: mesh m
-    const top_item *top_items;      // leaves of the top-level tree point here
-    const uint32_t *mesh_items;     // leaves of the meshes' trees: local triangle indices
-    uint32_t tree;                  // enum tree_kind
+    const void *nodes;          // of the kind `tree` says; node 0: top level, node 1 + m: mesh m
+    const top_item *top_items;  // leaves of the top-level tree point here
+    const uint32_t *mesh_items; // leaves of the meshes' trees: local triangle indices
+    uint32_t tree;              // enum tree_kind
     uint32_t n_placements, n_materials, n_surfaces, n_solids;
     uint32_t n_primitives;
     float world_low[3], world_high[3]; // bounds of every world corner
@@ -239,8 +239,7 @@ placement_corner(const placement_record *placement, const float *vertex)
     }
     const float *const r = placement->rotation;
     const float *const d = placement->displacement;
-    return vec3_make(
-        fmaf(r[2], vertex[2], fmaf(r[1], vertex[1], fmaf(r[0], vertex[0], d[0]))),
+    return vec3_make(fmaf(r[2], vertex[2], fmaf(r[1], vertex[1], fmaf(r[0], vertex[0], d[0]))),
         fmaf(r[5], vertex[2], fmaf(r[4], vertex[1], fmaf(r[3], vertex[0], d[1]))),
         fmaf(r[8], vertex[2], fmaf(r[7], vertex[1], fmaf(r[6], vertex[0], d[2]))));
 }
@@ -260,8 +259,9 @@ scene_corners(
 CHROMA2_HOST_DEVICE interface_record
 scene_interface(const scene_view *scene, const placement_record *placement, uint32_t triangle)
 {
-    return scene->interfaces[placement->interface_offset +
-        scene->triangles[placement->first_triangle + triangle].interface_index];
+    return scene
+        ->interfaces[placement->interface_offset +
+                     scene->triangles[placement->first_triangle + triangle].interface_index];
 }
 
 /** The placement that holds a global primitive id (< n_primitives), by bisection. */
@@ -286,6 +286,6 @@ CHROMA2_HOST_DEVICE uint32_t
 scene_solid_of(const scene_view *scene, const placement_record *placement, uint32_t triangle)
 {
     return placement->triangle_solid == NO_PRIMITIVE
-        ? placement->solid_index
-        : scene->triangle_solids[placement->triangle_solid + triangle];
+               ? placement->solid_index
+               : scene->triangle_solids[placement->triangle_solid + triangle];
 }

@@ -7,7 +7,7 @@
 #include "geometry/scene_check.h"
 
 #define NOWHERE UINT32_MAX
-#define SHARED 0x80000000u // of corner_entry.placement
+#define SHARED  0x80000000u // of corner_entry.placement
 
 static uint64_t
 hash_corner(const float *v)
@@ -45,8 +45,8 @@ edge_set(float edge[6], const float a[3], const float b[3])
 }
 
 scene_edge
-scene_edge_make(const chroma2_scene *self, uint32_t placement, uint32_t vertex0,
-    uint32_t vertex1, uint32_t triangle)
+scene_edge_make(const chroma2_scene *self, uint32_t placement, uint32_t vertex0, uint32_t vertex1,
+    uint32_t triangle)
 {
     const uint32_t first_vertex = mesh_of(self, placement)->first_vertex;
     scene_edge edge = {{0}, placement, triangle, 0};
@@ -72,7 +72,7 @@ edge_table_find(const edge_table *table, const float edge[6])
 {
     size_t slot = (size_t)(hash_corner(edge) + 3 * hash_corner(edge + 3)) & table->mask;
     while (table->slots[slot] != NOWHERE &&
-        memcmp(table->edges[table->slots[slot]].corner, edge, 6 * sizeof *edge) != 0) {
+           memcmp(table->edges[table->slots[slot]].corner, edge, 6 * sizeof *edge) != 0) {
         slot = (slot + 1) & table->mask;
     }
     return table->slots + slot;
@@ -82,7 +82,7 @@ static bool
 edge_table_reaches(const edge_table *table, const float *v)
 {
     return v[0] >= table->low[0] && v[0] <= table->high[0] && v[1] >= table->low[1] &&
-        v[1] <= table->high[1] && v[2] >= table->low[2] && v[2] <= table->high[2];
+           v[1] <= table->high[1] && v[2] >= table->low[2] && v[2] <= table->high[2];
 }
 
 static chroma2_status
@@ -128,8 +128,8 @@ edge_table_count(edge_table *table, const chroma2_scene *self, uint32_t placemen
             near[k] = edge_table_reaches(table, corner[k]);
         }
         const bool repeats = memcmp(corner[0], corner[1], sizeof corner[0]) == 0 ||
-            memcmp(corner[1], corner[2], sizeof corner[0]) == 0 ||
-            memcmp(corner[2], corner[0], sizeof corner[0]) == 0;
+                             memcmp(corner[1], corner[2], sizeof corner[0]) == 0 ||
+                             memcmp(corner[2], corner[0], sizeof corner[0]) == 0;
         for (int k = 0; k < 3 && !repeats; ++k) {
             float edge[6];
             if (!near[k] || !near[(k + 1) % 3]) {
@@ -168,7 +168,7 @@ out:
 
 /** A corner by its hash, and who has it. */
 typedef struct corner_entry {
-    uint32_t check; // bits of the hash that do not choose the slot
+    uint32_t check;     // bits of the hash that do not choose the slot
     uint32_t placement; // NOWHERE: empty; SHARED: more than one placement has it
 } corner_entry;
 

@@ -26,7 +26,7 @@ enum step_process {
 #define X(name, meaning) PROCESS_##name,
     STEP_PROCESS_LIST(X)
 #undef X
-    N_STEP_PROCESSES
+        N_STEP_PROCESSES
 };
 
 /** Where a photon goes from a boundary. */

@@ -9,8 +9,8 @@
     X(timing, 0, 1, "flight time by 0: phase velocity, 1: group velocity")                         \
     X(mirror_polarization, 0, 1, "at mirrors polarization is 0: unchanged, 1: mirrored")           \
     X(fresnel_polarization, 0, 1, "dielectric boundaries 0: collapse it to s or p, 1: keep both")  \
-    X(thin_film_polarization, 0, 1, "films and metals 0: transmit p and mirror, 1: keep both") \
-    X(transmit_then_fresnel, 1, 0, "transmitted by a surface 1: meets Fresnel, 0: is through") \
+    X(thin_film_polarization, 0, 1, "films and metals 0: transmit p and mirror, 1: keep both")     \
+    X(transmit_then_fresnel, 1, 0, "transmitted by a surface 1: meets Fresnel, 0: is through")     \
     X(detect_reference, 0, 1, "detect of films is 0: of what is absorbed, 1: at normal incidence")
 
 typedef struct physics_options {
@@ -52,7 +52,7 @@ typedef struct step_context {
     const physics_options *physics;
     random_key key;
     uint32_t event_id;
-    uint32_t cull; // 1: searches end at the free path. The histories are the same
+    uint32_t cull;         // 1: searches end at the free path. The histories are the same
     step_weights *weights; // NULL: analogue
 } step_context;
 

@@ -39,8 +39,8 @@ typedef struct step_report {
 CHROMA2_HOST_DEVICE free_path
 step_free_path(const step_context *context, uint32_t medium, const photon *p)
 {
-    free_path path = bulk_free_path(context->scene, medium, p->wavelength_nm,
-        photon_draw(context, p, RANDOM_STEP, 0));
+    free_path path = bulk_free_path(
+        context->scene, medium, p->wavelength_nm, photon_draw(context, p, RANDOM_STEP, 0));
     if (weights_are_used_in(context, medium, p)) {
         path.absorb_mm = bits_float(0x7f800000u);
     }
@@ -55,8 +55,7 @@ step_force_scatter(const step_context *context, float distance_mm, free_path *pa
 {
     const scene_view *const scene = context->scene;
     const material_record *const material = scene->materials + photon_medium(p);
-    const float rayleigh =
-        1.0f / length_lookup(scene, material->scattering_mm, p->wavelength_nm);
+    const float rayleigh = 1.0f / length_lookup(scene, material->scattering_mm, p->wavelength_nm);
     float mie = 0.0f;
     if (material->mie_mm != 0) {
         mie = 1.0f / length_lookup(scene, material->mie_mm, p->wavelength_nm);
@@ -207,8 +206,7 @@ step_interact_boundary(const step_context *context, const step_search *search, c
     p->primitive = hit->primitive;
     photon_set_medium(p, near_medium);
     boundary_result result = boundary_result_make(EXIT_FALL, PROCESS_REFRACT);
-    if (media.surface >= 0 &&
-        surface_is_met(scene->surfaces + media.surface, hit->from_outside)) {
+    if (media.surface >= 0 && surface_is_met(scene->surfaces + media.surface, hit->from_outside)) {
         const random4 words = photon_draw(context, p, RANDOM_STEP, 0);
         result =
             surface_interact(context, scene->surfaces + media.surface, &b, uniform(words.w[2]), p);

@@ -154,8 +154,8 @@ order_issue(orchestrator *self, event_run *run)
     }
     const uint64_t left = block_left(run);
     const uint32_t n_most = run->has_batch || run->ids != NULL
-        ? (uint32_t)ORDER_PHOTONS
-        : self->ops->order_photons(self->backend);
+                                ? (uint32_t)ORDER_PHOTONS
+                                : self->ops->order_photons(self->backend);
     const uint32_t n = left < n_most ? (uint32_t)left : n_most;
     const uint32_t index = self->free_orders[--self->n_free_orders];
     photon_order *const order = &self->orders[index];
@@ -232,10 +232,11 @@ admission_main(void *argument)
         has_moved = events_serve(self, &obstacle) || has_moved;
         if (!has_moved) {
             const uint64_t begin = clock_now_ns();
-            wake_signal_wait(&self->admission_signal, seen, obstacle == ISSUE_OVER ? 50000000u : 500000u);
+            wake_signal_wait(
+                &self->admission_signal, seen, obstacle == ISSUE_OVER ? 50000000u : 500000u);
             const uint64_t waited = clock_now_ns() - begin;
-            metric_add(&self->own_metrics, METRIC_straggler_wait_ns,
-                obstacle == NO_BLOCK ? waited : 0);
+            metric_add(
+                &self->own_metrics, METRIC_straggler_wait_ns, obstacle == NO_BLOCK ? waited : 0);
             metric_add(&self->own_metrics, METRIC_back_pressure_ns,
                 obstacle == NO_BLOCK || obstacle == ISSUE_OVER ? 0 : waited);
         }

@@ -57,8 +57,8 @@ part_deliver(orchestrator *self, event_run *run, uint64_t first_photon, uint64_t
 
 /** Moves a block's rows into the result, or to the callback. */
 static void
-block_deliver(orchestrator *self, event_run *run, row_block *block, uint64_t first_photon,
-    uint64_t n_photons)
+block_deliver(
+    orchestrator *self, event_run *run, row_block *block, uint64_t first_photon, uint64_t n_photons)
 {
     chroma2_status status = CHROMA2_OK;
     uint32_t *order = NULL;
@@ -147,9 +147,9 @@ run_finish(orchestrator *self, event_run *run)
     result->info.memory_bytes = result_memory_bytes(result);
     run->result = NULL;
     metric_add(&self->own_metrics,
-        status == CHROMA2_OK              ? METRIC_events_done
-            : status == CHROMA2_CANCELLED ? METRIC_events_cancelled
-                                          : METRIC_events_failed,
+        status == CHROMA2_OK          ? METRIC_events_done
+        : status == CHROMA2_CANCELLED ? METRIC_events_cancelled
+                                      : METRIC_events_failed,
         1);
     event_run_release_batch(run);
     atomic_store_relaxed_u64(&future->n_ended, ledger_n_ended(counters));
@@ -238,8 +238,8 @@ dispatch_main(void *argument)
         }
         const uint64_t due = metrics_bus_poll(self->bus, now);
         if (!has_moved) {
-            const uint64_t nap = due > now && due - now < PROGRESS_PERIOD_NS ? due - now
-                                                                            : PROGRESS_PERIOD_NS;
+            const uint64_t nap =
+                due > now && due - now < PROGRESS_PERIOD_NS ? due - now : PROGRESS_PERIOD_NS;
             wake_signal_wait(&self->dispatch_signal, seen, nap);
         }
     }

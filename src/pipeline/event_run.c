@@ -93,8 +93,7 @@ out:
 
 /** The event's key and its photons: sources built, or the batch looked at. */
 static chroma2_status
-photons_build(
-    const chroma2_event *event, const event_run_context *context, event_sources *sources,
+photons_build(const chroma2_event *event, const event_run_context *context, event_sources *sources,
     uint64_t *out_n)
 {
     chroma2_status status = CHROMA2_OK;
@@ -104,8 +103,8 @@ photons_build(
         REQUIRE(*out_n <= MAX_PHOTON_ID, CHROMA2_INVALID_ARGUMENT,
             "the batch has %llu photons (at most 2^40)", (unsigned long long)*out_n);
     } else {
-        TRY(event_sources_build(event->sources, event->n_sources, context->scene, seed,
-            context->event_id, sources));
+        TRY(event_sources_build(
+            event->sources, event->n_sources, context->scene, seed, context->event_id, sources));
         *out_n = sources->n_photons;
     }
 out:
@@ -113,8 +112,7 @@ out:
 }
 
 chroma2_status
-event_count_photons(
-    const chroma2_event *event, const event_run_context *context, uint64_t *out_n)
+event_count_photons(const chroma2_event *event, const event_run_context *context, uint64_t *out_n)
 {
     chroma2_status status = CHROMA2_OK;
     event_sources sources;
@@ -127,8 +125,7 @@ out:
 }
 
 static void
-run_copy_descriptor(
-    event_run *self, const chroma2_event *event, const event_run_context *context)
+run_copy_descriptor(event_run *self, const chroma2_event *event, const event_run_context *context)
 {
     self->event_id = context->event_id;
     self->max_steps = event->max_steps;
@@ -160,15 +157,15 @@ run_choose_photons(
     REQUIRE(event->first_photon <= n_all, CHROMA2_INVALID_ARGUMENT,
         "event.first_photon is %llu (the event has %llu photons)",
         (unsigned long long)event->first_photon, (unsigned long long)n_all);
-    REQUIRE(event->n_photons == CHROMA2_ALL_PHOTONS ||
-            event->n_photons <= n_all - event->first_photon,
+    REQUIRE(
+        event->n_photons == CHROMA2_ALL_PHOTONS || event->n_photons <= n_all - event->first_photon,
         CHROMA2_INVALID_ARGUMENT,
         "event.n_photons is %llu from photon %llu on (the event has %llu photons)",
         (unsigned long long)event->n_photons, (unsigned long long)event->first_photon,
         (unsigned long long)n_all);
     self->first_photon = event->first_photon;
-    self->n_photons = event->n_photons == CHROMA2_ALL_PHOTONS ? n_all - event->first_photon
-                                                              : event->n_photons;
+    self->n_photons =
+        event->n_photons == CHROMA2_ALL_PHOTONS ? n_all - event->first_photon : event->n_photons;
     if (ids != NULL) {
         TRY(ids_copy(ids, n_ids, &self->ids, &self->n_photons));
         self->first_photon = self->n_photons > 0 ? self->ids[0] : 0;
@@ -184,8 +181,8 @@ run_choose_photons(
         TRY(batch_check(&self->batch, self->first_photon, self->n_photons));
     }
     if (event->track_photons != NULL) {
-        TRY(ids_copy(event->track_photons, event->n_track_photons, &self->track_ids,
-            &self->n_track_ids));
+        TRY(ids_copy(
+            event->track_photons, event->n_track_photons, &self->track_ids, &self->n_track_ids));
         if (self->n_track_ids == 0) {
             self->keep &= ~(uint32_t)CHROMA2_KEEP_TRACKS;
         }
@@ -273,8 +270,9 @@ uint32_t
 event_run_block_index(const event_run *self, uint64_t photon_id)
 {
     return event_run_is_one_block(self)
-        ? 0u
-        : (uint32_t)(((photon_id - self->first_photon) >> self->block_log2) % self->n_open_blocks);
+               ? 0u
+               : (uint32_t)(((photon_id - self->first_photon) >> self->block_log2) %
+                            self->n_open_blocks);
 }
 
 void

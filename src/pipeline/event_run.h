@@ -75,8 +75,7 @@ CHROMA2_MUST_CHECK chroma2_status event_count_photons(
 uint64_t event_run_n_blocks(const event_run *self);
 
 /** Fills the slot that stages see, but for its pointers; returns what they are to point to. */
-event_tables event_run_fill_slot(
-    event_run *self, uint32_t n_open_blocks, event_slot *out_slot);
+event_tables event_run_fill_slot(event_run *self, uint32_t n_open_blocks, event_slot *out_slot);
 
 /** The place of a photon's block among the open ones. */
 uint32_t event_run_block_index(const event_run *self, uint64_t photon_id);

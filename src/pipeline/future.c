@@ -65,7 +65,7 @@ chroma2_future_wait(chroma2_future *self, uint64_t timeout_ns)
         (int)self->pid);
     pthread_mutex_lock(&self->mutex);
     const bool is_own_thread = self->run != NULL && self->dispatch_thread != NULL &&
-        pthread_equal(*self->dispatch_thread, pthread_self());
+                               pthread_equal(*self->dispatch_thread, pthread_self());
     const uint64_t now = clock_now_ns();
     const uint64_t end = timeout_ns > UINT64_MAX / 4 ? now + UINT64_MAX / 4 : now + timeout_ns;
     struct timespec until;

@@ -16,7 +16,7 @@ typedef void (*future_cancel_hook)(void *context, event_run *run);
 struct chroma2_future {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    uint32_t n_owners; // atomic
+    uint32_t n_owners;     // atomic
     chroma2_status status; // NOT_READY until done
     char error[512];
     chroma2_result *result;

@@ -36,16 +36,16 @@ uint32_t
 batch_columns(const chroma2_photon_batch *batch)
 {
     return (batch->direction.data != NULL ? (uint32_t)STAGED_DIRECTION : 0u) |
-        (batch->polarization.data != NULL ? (uint32_t)STAGED_POLARIZATION : 0u) |
-        (batch->history.data != NULL ? (uint32_t)STAGED_HISTORY : 0u);
+           (batch->polarization.data != NULL ? (uint32_t)STAGED_POLARIZATION : 0u) |
+           (batch->history.data != NULL ? (uint32_t)STAGED_HISTORY : 0u);
 }
 
 uint32_t
 batch_floats(uint32_t columns)
 {
     return 5u + ((columns & STAGED_DIRECTION) != 0 ? 3u : 0u) +
-        ((columns & STAGED_POLARIZATION) != 0 ? 3u : 0u) +
-        ((columns & STAGED_HISTORY) != 0 ? 1u : 0u);
+           ((columns & STAGED_POLARIZATION) != 0 ? 3u : 0u) +
+           ((columns & STAGED_HISTORY) != 0 ? 1u : 0u);
 }
 
 /** Component `component` of photon `index` of a float column. */
@@ -53,7 +53,8 @@ static double
 column_value(const chroma2_column *column, uint64_t index, int component)
 {
     const unsigned char *const at = (const unsigned char *)column->data +
-        (int64_t)index * column->stride_bytes + component * column->component_stride_bytes;
+                                    (int64_t)index * column->stride_bytes +
+                                    component * column->component_stride_bytes;
     if (column->dtype == CHROMA2_FLOAT64) {
         double value;
         memcpy(&value, at, sizeof value);
@@ -87,8 +88,8 @@ column_check(const chroma2_column *column, const char *name, bool is_required, b
     REQUIRE(column->data != NULL || !is_required, CHROMA2_INVALID_ARGUMENT,
         "photons.%s is missing (every photon needs one)", name);
     REQUIRE(column->data == NULL ||
-            (is_word ? column->dtype == CHROMA2_UINT32
-                     : column->dtype == CHROMA2_FLOAT32 || column->dtype == CHROMA2_FLOAT64),
+                (is_word ? column->dtype == CHROMA2_UINT32
+                         : column->dtype == CHROMA2_FLOAT32 || column->dtype == CHROMA2_FLOAT64),
         CHROMA2_INVALID_ARGUMENT, "photons.%s has dtype %d (%s)", name, (int)column->dtype,
         is_word ? "uint32 is needed" : "float32 or float64 is needed");
 out:
@@ -103,8 +104,8 @@ vector_check(const chroma2_column *column, const char *name, uint64_t index, boo
     for (int i = 0; i < 3; ++i) {
         const double value = column_value(column, index, i);
         REQUIRE(is_float(value), CHROMA2_INVALID_PHOTON,
-            "photons.%s[%llu, %d] is %g (values must be finite)", name,
-            (unsigned long long)index, i, value);
+            "photons.%s[%llu, %d] is %g (values must be finite)", name, (unsigned long long)index,
+            i, value);
         largest = fabs(value) > largest ? fabs(value) : largest;
     }
     REQUIRE(may_be_zero || largest > 0.0, CHROMA2_INVALID_PHOTON,
@@ -193,8 +194,8 @@ vector_pack(const chroma2_column *column, uint64_t index, bool is_unit, float *o
 }
 
 void
-batch_pack(const chroma2_photon_batch *batch, uint64_t first, const uint64_t *ids, uint32_t n,
-    float *out)
+batch_pack(
+    const chroma2_photon_batch *batch, uint64_t first, const uint64_t *ids, uint32_t n, float *out)
 {
     for (uint32_t i = 0; i < n; ++i) {
         const uint64_t index = ids != NULL ? ids[i] : first + i;

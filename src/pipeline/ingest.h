@@ -22,5 +22,5 @@ CHROMA2_MUST_CHECK chroma2_status batch_check(
 /** Copies photons to field-major columns; directions and polarizations become unit vectors.
  *  ids  [n] indices into the batch, or NULL: first, first + 1, ...
  *  out  [batch_floats * n] */
-void batch_pack(const chroma2_photon_batch *batch, uint64_t first, const uint64_t *ids, uint32_t n,
-    float *out);
+void batch_pack(
+    const chroma2_photon_batch *batch, uint64_t first, const uint64_t *ids, uint32_t n, float *out);

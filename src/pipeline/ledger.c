@@ -6,10 +6,9 @@ uint64_t
 ledger_n_ended(const uint64_t counters[N_LEDGER])
 {
     return counters[LEDGER_no_hit] + counters[LEDGER_bulk_absorb] +
-        counters[LEDGER_surface_detect] + counters[LEDGER_surface_absorb] +
-        counters[LEDGER_stuck] + counters[LEDGER_lineage_full] +
-        counters[LEDGER_nan_abort] + counters[LEDGER_cancelled] +
-        counters[LEDGER_max_steps] + counters[LEDGER_as_given];
+           counters[LEDGER_surface_detect] + counters[LEDGER_surface_absorb] +
+           counters[LEDGER_stuck] + counters[LEDGER_lineage_full] + counters[LEDGER_nan_abort] +
+           counters[LEDGER_cancelled] + counters[LEDGER_max_steps] + counters[LEDGER_as_given];
 }
 
 chroma2_ledger

@@ -52,7 +52,7 @@ tables_make(orchestrator *self)
     self->free_slots = calloc(n, sizeof *self->free_slots);
     self->n_orders_out = calloc(n, sizeof *self->n_orders_out);
     REQUIRE(self->runs != NULL && self->issuing != NULL && self->free_slots != NULL &&
-            self->n_orders_out != NULL,
+                self->n_orders_out != NULL,
         CHROMA2_OUT_OF_MEMORY, "no host memory for %u events in flight", n);
     for (uint32_t i = 0; i < n; ++i) {
         self->free_slots[i] = n - 1 - i;
@@ -81,7 +81,7 @@ view_set_options(orchestrator *self, physics_options physics)
     view->microsteps = self->options.microsteps;
     view->cull = self->options.no_cull == 0;
     view->compact_below = 1 + // never waits for age while nothing is active
-        (uint32_t)((double)view->n_slots * self->options.compact_occupancy);
+                          (uint32_t)((double)view->n_slots * self->options.compact_occupancy);
     view->compact_age_ns = (uint64_t)self->options.compact_age_us * 1000u;
 }
 
@@ -125,9 +125,9 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     self->has_kin = options->secondaries != 0 || scene_makes_secondaries(scene);
     self->has_weight = options->weights != 0;
     self->scenes.memory = self->ops->memory(self->backend);
-    self->scenes.tree = options->tree == 0 ? self->ops->best_tree(self->backend)
-        : options->tree == 1               ? (uint32_t)TREE_BRUTE
-                                           : options->tree;
+    self->scenes.tree = options->tree == 0   ? self->ops->best_tree(self->backend)
+                        : options->tree == 1 ? (uint32_t)TREE_BRUTE
+                                             : options->tree;
     TRY(metrics_create(self->ops->memory(self->backend), &self->numbers));
     TRY(metrics_create(mem_ops_host(), &self->own_numbers));
     self->own_metrics = metrics_view_of(self->own_numbers);

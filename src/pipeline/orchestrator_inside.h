@@ -43,8 +43,8 @@ struct orchestrator {
     stream_host *ingest_host;
     stream_pool *ingest_pool;
     stream *ingest_streams[N_INGEST_STREAMS];
-    metrics *numbers;         // the stages', in the backend's memory
-    metrics *own_numbers;     // the pipeline's, on the host; readings are the sum of both
+    metrics *numbers;     // the stages', in the backend's memory
+    metrics *own_numbers; // the pipeline's, on the host; readings are the sum of both
     metrics_view own_metrics;
     metrics_bus *bus;
     queue *rings[10];
@@ -68,7 +68,7 @@ struct orchestrator {
     photon_order orders[N_ORDERS];
     uint32_t free_orders[N_ORDERS];
     uint32_t n_free_orders;
-    event_run **issuing; // [events_in_flight] events that still get orders
+    event_run **issuing;    // [events_in_flight] events that still get orders
     uint32_t *n_orders_out; // [events_in_flight] orders of a slot that have not come back
     uint32_t most_orders;   // that one event may have out: what comes later waits behind these
     uint32_t n_issuing, cursor;

@@ -5,8 +5,8 @@
 
 /** One ring between two stages. */
 typedef struct plan_edge {
-    uint8_t from, to;    // stage_id
-    bool is_feedback;    // closes a loop: photons come back to an earlier stage
+    uint8_t from, to; // stage_id
+    bool is_feedback; // closes a loop: photons come back to an earlier stage
     const char *ring;
 } plan_edge;
 

@@ -86,7 +86,8 @@ result_append(chroma2_result *self, chroma2_rows table, const row *rows, const u
         const row *const r = rows + (order != NULL ? order[i] : i);
         if ((r->kinds & kind) != 0) {
             table_put(&self->table[table], table, r, self->info.event_id,
-                sources.n > 0 ? source_find(sources.records, (uint32_t)sources.n, r->photon_id) : 0u);
+                sources.n > 0 ? source_find(sources.records, (uint32_t)sources.n, r->photon_id)
+                              : 0u);
         }
     }
 out:
@@ -97,9 +98,8 @@ chroma2_status
 result_create(chroma2_result **out_result)
 {
     *out_result = calloc(1, sizeof **out_result);
-    return *out_result != NULL
-        ? CHROMA2_OK
-        : error_set(CHROMA2_OUT_OF_MEMORY, "no host memory for a result");
+    return *out_result != NULL ? CHROMA2_OK
+                               : error_set(CHROMA2_OUT_OF_MEMORY, "no host memory for a result");
 }
 
 void

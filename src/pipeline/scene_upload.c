@@ -45,8 +45,8 @@ binding_copy(scene_binding *self, const mem_ops *memory)
     chroma2_status status = CHROMA2_OK;
     scene_view *const view = &self->view;
 #define X(name, type)                                                                              \
-    TRY(array_copy(self, memory, view->name,                                                       \
-        scene_block_of(self->scene, BLOCK_##name)->n_bytes, (const void **)&view->name));
+    TRY(array_copy(self, memory, view->name, scene_block_of(self->scene, BLOCK_##name)->n_bytes,   \
+        (const void **)&view->name));
     SCENE_BLOCK_LIST(X)
 #undef X
     if (self->trees != NULL) {
@@ -75,7 +75,7 @@ binding_make(scene_binding *self, const chroma2_scene *scene, uint32_t tree, con
         TRY(scene_trees_collapse(scene_trees_of(scene), tree, &self->trees));
         wide_trees_bind(self->trees, &self->view);
         self->bytes = self->trees->nodes_bytes + self->trees->n_top_items * sizeof(top_item) +
-            self->trees->n_mesh_items * sizeof(uint32_t);
+                      self->trees->n_mesh_items * sizeof(uint32_t);
     }
     if (!memory->is_host_addressable) {
         TRY(binding_copy(self, memory));

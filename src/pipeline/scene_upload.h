@@ -11,12 +11,12 @@
 enum { MAX_SCENES = 256, MAX_SCENE_ARRAYS = 16 };
 
 typedef struct scene_binding {
-    const chroma2_scene *scene; // retained
-    wide_trees *trees;          // NULL with TREE_BRUTE, or once they are copied to a device
-    scene_view view;            // with the backend's pointers
+    const chroma2_scene *scene;     // retained
+    wide_trees *trees;              // NULL with TREE_BRUTE, or once they are copied to a device
+    scene_view view;                // with the backend's pointers
     void *copies[MAX_SCENE_ARRAYS]; // what the backend's memory holds of it
     uint32_t n_copies;
-    uint32_t n_users;           // events that use it
+    uint32_t n_users; // events that use it
     uint64_t bytes;
     double build_s;
 } scene_binding;

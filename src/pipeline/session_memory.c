@@ -26,7 +26,7 @@ static uint64_t
 slots_bytes(uint64_t n_slots, unsigned page_options)
 {
     return photon_pages_size_bytes((uint32_t)n_slots, page_options) +
-        N_SLOT_RINGS * queue_size_bytes((uint32_t)power_of_two_above(n_slots));
+           N_SLOT_RINGS * queue_size_bytes((uint32_t)power_of_two_above(n_slots));
 }
 
 static uint64_t
@@ -45,8 +45,8 @@ events_bytes(const orchestrator *self)
 {
     const uint32_t n = self->options.events_in_flight;
     return n * sizeof(event_slot) + queue_size_bytes(n * MAX_OPEN_BLOCKS) +
-        MAX_SCENES * sizeof(scene_view) + N_ORDERS * sizeof(photon_order) +
-        2 * queue_size_bytes(N_ORDERS) + (64u << 10);
+           MAX_SCENES * sizeof(scene_view) + N_ORDERS * sizeof(photon_order) +
+           2 * queue_size_bytes(N_ORDERS) + (64u << 10);
 }
 
 static chroma2_status

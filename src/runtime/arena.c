@@ -11,7 +11,7 @@
 /* base:  [ block 0 ][ red zone ] gap [ block 1 ][ red zone ] ... used_bytes ... capacity_bytes
  * Blocks are recorded only in debug builds, where red zones exist. */
 #define RED_ZONE_MAX_BYTES 64
-#define RED_ZONE_BYTE 0xa5
+#define RED_ZONE_BYTE      0xa5
 #if defined(CHROMA2_DEBUG)
 static const size_t red_zone_bytes = RED_ZONE_MAX_BYTES;
 #else
@@ -43,7 +43,8 @@ arena_create(const mem_ops *mem, const char *name, size_t capacity_bytes, arena 
     REQUIRE(capacity_bytes > 0, CHROMA2_INVALID_ARGUMENT,
         "arena '%s' has 0 bytes (nothing fits). Raise the memory budget?", name);
     self = calloc(1, sizeof *self);
-    REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for the header of arena '%s'", name);
+    REQUIRE(
+        self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for the header of arena '%s'", name);
     self->mem = mem;
     snprintf(self->name, sizeof self->name, "%s", name);
     TRY(mem->allocate(mem->context, capacity_bytes, MEM_LINE_BYTES, &base));
@@ -139,8 +140,8 @@ void
 arena_rewind(arena *self, arena_checkpoint checkpoint)
 {
     DCHECK(checkpoint.used_bytes <= self->used_bytes && checkpoint.n_blocks <= self->n_blocks);
-    memory_poison(self->mem, self->base + checkpoint.used_bytes,
-        self->used_bytes - checkpoint.used_bytes);
+    memory_poison(
+        self->mem, self->base + checkpoint.used_bytes, self->used_bytes - checkpoint.used_bytes);
     self->used_bytes = checkpoint.used_bytes;
     self->n_blocks = checkpoint.n_blocks;
 }
@@ -158,8 +159,8 @@ arena_verify(const arena *self)
         memory_poison(self->mem, at, red_zone_bytes);
         for (size_t k = 0; k < red_zone_bytes; ++k) {
             REQUIRE(zone[k] == RED_ZONE_BYTE, CHROMA2_INTERNAL,
-                "arena '%s': '%s' (block %u) was overrun: byte %zu behind it is 0x%02x",
-                self->name, self->blocks[i].what, i, k, zone[k]);
+                "arena '%s': '%s' (block %u) was overrun: byte %zu behind it is 0x%02x", self->name,
+                self->blocks[i].what, i, k, zone[k]);
         }
     }
 out:

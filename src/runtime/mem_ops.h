@@ -11,8 +11,8 @@
 
 /** A kind of memory. All functions may be called from any thread. */
 typedef struct mem_ops {
-    const char *name; // "host", "device 0", "pinned": for messages
-    void *context;    // the backend's own, handed back to it
+    const char *name;         // "host", "device 0", "pinned": for messages
+    void *context;            // the backend's own, handed back to it
     bool is_host_addressable; // whether plain loads and stores on the host reach this memory
 
     /** Gives size_bytes (> 0), aligned to a power of two. Errors: OUT_OF_MEMORY, DEVICE_LOST. */

@@ -49,8 +49,7 @@ typedef chroma2_status (*metrics_source)(void *context, metrics_reading *out_rea
 
 /** Receives a reading. Called on the thread that polls, holding no lock; it may subscribe and
  *  unsubscribe, itself included. */
-typedef void (*metrics_callback)(
-    void *context, const metrics_reading *reading, uint64_t now_ns);
+typedef void (*metrics_callback)(void *context, const metrics_reading *reading, uint64_t now_ns);
 
 /** At most this many subscribers at once. */
 #define METRICS_BUS_MAX_SUBSCRIBERS 64

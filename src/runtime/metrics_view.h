@@ -60,7 +60,7 @@ typedef enum metric_id {
 #define X(name, unit, kind, meaning) METRIC_##name,
     METRIC_LIST(X)
 #undef X
-    METRIC_COUNT
+        METRIC_COUNT
 } metric_id;
 
 /** A value on a line of its own. */

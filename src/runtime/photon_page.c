@@ -7,8 +7,7 @@
 static uint32_t
 page_bytes_of(unsigned options)
 {
-    return photon_page_bytes(
-        (options & PHOTON_PAGE_KIN) != 0, (options & PHOTON_PAGE_WEIGHT) != 0);
+    return photon_page_bytes((options & PHOTON_PAGE_KIN) != 0, (options & PHOTON_PAGE_WEIGHT) != 0);
 }
 
 static size_t

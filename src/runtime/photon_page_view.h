@@ -11,7 +11,7 @@
 
 #include "base/photon.h"
 
-#define PHOTON_PAGE_SLOTS 128u
+#define PHOTON_PAGE_SLOTS     128u
 #define PHOTON_PAGE_ALIGNMENT 128u
 
 /** The columns that every page has. */

@@ -78,8 +78,7 @@ out:
 
 /** Takes the memory from `from` if it is not NULL, else from `mem`. */
 static chroma2_status
-queue_make(
-    const mem_ops *mem, arena *from, uint32_t capacity, const char *what, queue **out_queue)
+queue_make(const mem_ops *mem, arena *from, uint32_t capacity, const char *what, queue **out_queue)
 {
     chroma2_status status = CHROMA2_OK;
     queue *self = NULL;

@@ -9,7 +9,7 @@
 typedef struct wake_signal {
     pthread_mutex_t mutex;
     pthread_cond_t condition;
-    uint64_t count;   // raised so often, under the mutex or not
+    uint64_t count;    // raised so often, under the mutex or not
     uint32_t sleepers; // atomic
 } wake_signal;
 

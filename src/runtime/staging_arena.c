@@ -39,8 +39,8 @@ staging_arena_create(const mem_ops *mem, const char *name, size_t buffer_bytes, 
     self->buffer_bytes = (buffer_bytes + MEM_LINE_BYTES - 1) / MEM_LINE_BYTES * MEM_LINE_BYTES;
     snprintf(self->name, sizeof self->name, "%s", name);
     self->is_lent = calloc(n_buffers, sizeof *self->is_lent);
-    REQUIRE(
-        self->is_lent != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for staging arena '%s'", name);
+    REQUIRE(self->is_lent != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for staging arena '%s'",
+        name);
     TRY(queue_create(mem_ops_host(), n_buffers, &self->unlent));
     TRY(queue_fill_sequential(self->unlent, 0, n_buffers));
     TRY(mem->allocate(mem->context, self->buffer_bytes * n_buffers, MEM_LINE_BYTES, &base));

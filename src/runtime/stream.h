@@ -17,7 +17,7 @@ typedef enum stream_role {
 #define X(name, meaning) STREAM_##name,
     STREAM_ROLE_LIST(X)
 #undef X
-    STREAM_ROLE_COUNT
+        STREAM_ROLE_COUNT
 } stream_role;
 
 /** "COPY_IN" and so on; lives for ever. */
@@ -56,8 +56,7 @@ struct stream_ops {
 };
 
 /** Appends a task; returns at once. Errors: OUT_OF_MEMORY, DEVICE_LOST. */
-CHROMA2_MUST_CHECK chroma2_status stream_submit(
-    stream *self, stream_task task, void *task_context);
+CHROMA2_MUST_CHECK chroma2_status stream_submit(stream *self, stream_task task, void *task_context);
 
 /** Returns when everything submitted before has run. Not from a task. Errors: DEVICE_LOST. */
 CHROMA2_MUST_CHECK chroma2_status stream_wait(stream *self);

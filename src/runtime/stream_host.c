@@ -322,8 +322,8 @@ host_fence_wait_on_host(fence *base, uint64_t timeout_ns)
         if (timeout_ns == UINT64_MAX) {
             pthread_cond_wait(&f->host->progress, &f->host->lock);
         } else {
-            is_time_up = pthread_cond_timedwait(&f->host->progress, &f->host->lock, &deadline) ==
-                         ETIMEDOUT;
+            is_time_up =
+                pthread_cond_timedwait(&f->host->progress, &f->host->lock, &deadline) == ETIMEDOUT;
         }
     }
     REQUIRE(f->n_passed >= target, CHROMA2_NOT_READY, "the fence has not passed within %llu ns",
@@ -343,7 +343,8 @@ stream_host_create(uint32_t n_threads, stream_host **out_host)
         host_fence_record, host_fence_wait_on_stream, host_fence_wait_on_host};
     pthread_condattr_t monotonic;
 
-    REQUIRE(n_threads > 0, CHROMA2_INVALID_ARGUMENT, "0 threads for host streams (nothing would run)");
+    REQUIRE(
+        n_threads > 0, CHROMA2_INVALID_ARGUMENT, "0 threads for host streams (nothing would run)");
     self = calloc(1, sizeof *self);
     REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for host streams");
     self->ops = ops;

@@ -14,5 +14,5 @@ typedef enum stage_id {
 #define X(name, what) STAGE_##name,
     STAGE_LIST(X)
 #undef X
-    N_STAGES
+        N_STAGES
 } stage_id;

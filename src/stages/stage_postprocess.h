@@ -20,7 +20,8 @@ stage_postprocess(const stage_view *view, stage_scratch *scratch)
         const int32_t channel = retire_channel(view->scenes + event->scene_index, &p);
         const uint32_t kinds = retire_rows_due(event, channel);
         if (kinds != 0) {
-            row_fill(view->rows + scratch->rows[n_written++], &p, kinds, ROW_PROCESS_START, channel);
+            row_fill(
+                view->rows + scratch->rows[n_written++], &p, kinds, ROW_PROCESS_START, channel);
         }
     }
     queue_push(&view->row_ready, scratch->rows, n_written);

@@ -69,8 +69,8 @@ propagate_tally_zero(void)
 
 /** Adds what one step did; the event's ledger has its own two. */
 CHROMA2_HOST_DEVICE void
-propagate_count(event_slot *event, propagate_tally *tally, const step_report *report,
-    const trace_work *work)
+propagate_count(
+    event_slot *event, propagate_tally *tally, const step_report *report, const trace_work *work)
 {
     tally->steps += 1;
     tally->rays += 1;
@@ -117,8 +117,7 @@ propagate_write_rows(const stage_view *view, bool is_tracked, const photon *befo
 
 /** The end of a photon that has no children due: enum propagate_end. */
 CHROMA2_HOST_DEVICE uint32_t
-propagate_finish(
-    const scene_view *scene, event_slot *event, photon *p, propagate_tally *tally)
+propagate_finish(const scene_view *scene, event_slot *event, photon *p, propagate_tally *tally)
 {
     photon_set_mode(p, MODE_ENDED);
     tally->photons_ended += 1;
@@ -145,7 +144,7 @@ propagate_step(const stage_view *view, event_slot *event, photon *p, propagate_t
     }
     const bool is_weighted = event->use_weights != 0 || event->scatter_first != 0;
     const bool is_tracked = CHROMA2_UNLIKELY((event->keep & EVENT_KEEP_STEPS) != 0) &&
-        event_tracks(event, photon_id(p));
+                            event_tracks(event, photon_id(p));
     const photon before = *p;
     if (CHROMA2_UNLIKELY(is_weighted)) {
         weights.use_weights = event->use_weights;
@@ -188,8 +187,7 @@ propagate_step(const stage_view *view, event_slot *event, photon *p, propagate_t
 
 /** Steps one photon until it ends, its budget does, or its row finds no room. */
 CHROMA2_HOST_DEVICE uint32_t
-propagate_photon(
-    const stage_view *view, photon *p, propagate_tally *tally, uint32_t *out_requeues)
+propagate_photon(const stage_view *view, photon *p, propagate_tally *tally, uint32_t *out_requeues)
 {
     event_slot *const event = view->events + photon_event_slot(p);
     for (uint32_t budget = view->microsteps; budget > 0; --budget) {

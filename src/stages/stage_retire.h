@@ -38,7 +38,8 @@ retire_fate(uint32_t history)
 CHROMA2_HOST_DEVICE int32_t
 retire_channel(const scene_view *scene, const photon *p)
 {
-    if ((p->history & CHROMA2_HISTORY(SURFACE_DETECT)) == 0 || p->primitive >= scene->n_primitives) {
+    if ((p->history & CHROMA2_HISTORY(SURFACE_DETECT)) == 0 ||
+        p->primitive >= scene->n_primitives) {
         return -1;
     }
     const placement_record *const placement =
@@ -53,7 +54,7 @@ CHROMA2_HOST_DEVICE uint32_t
 retire_rows_due(const event_slot *event, int32_t channel)
 {
     return ((event->keep & EVENT_KEEP_HITS) != 0 && channel >= 0 ? (uint32_t)ROW_HIT : 0u) |
-        ((event->keep & EVENT_KEEP_FINAL) != 0 ? (uint32_t)ROW_FINAL : 0u);
+           ((event->keep & EVENT_KEEP_FINAL) != 0 ? (uint32_t)ROW_FINAL : 0u);
 }
 
 /** Enters an ended photon in its event's ledger and counts it out. */
@@ -64,7 +65,7 @@ photon_retire(const stage_view *view, const photon *p)
     event_slot *const event = view->events + index;
     const uint32_t step = photon_step(p);
     const bool is_cancelled = (p->history & CHROMA2_HISTORY(CANCELLED_PHOTON)) != 0 &&
-        atomic_load_relaxed_u32(&event->cancelled) != 0;
+                              atomic_load_relaxed_u32(&event->cancelled) != 0;
     const bool is_as_given =
         step == 0 && (p->history & CHROMA2_HISTORY_ENDED) != 0 && !is_cancelled;
     ledger_add(event, is_as_given ? (uint32_t)LEDGER_as_given : retire_fate(p->history), 1);

@@ -36,7 +36,7 @@ enum ledger_entry {
 #define X(name, meaning) LEDGER_##name,
     LEDGER_LIST(X)
 #undef X
-    N_LEDGER
+        N_LEDGER
 };
 
 enum { MAX_OPEN_BLOCKS = 64 };
@@ -61,9 +61,9 @@ typedef struct event_slot {
     uint32_t use_weights;
     int32_t scatter_first;
     uint32_t spare;
-    uint64_t ledger[N_LEDGER];              // atomic
-    uint64_t outstanding[MAX_OPEN_BLOCKS];  // atomic: photons of a block not yet ended, + 1 guard
-                                            // while the block may still get photons
+    uint64_t ledger[N_LEDGER];             // atomic
+    uint64_t outstanding[MAX_OPEN_BLOCKS]; // atomic: photons of a block not yet ended, + 1 guard
+                                           // while the block may still get photons
 } event_slot;
 
 /** Columns of packed photons that an order starts from; absent ones are made on the device. */
@@ -74,11 +74,11 @@ typedef struct photon_order {
     uint32_t event_slot;
     uint32_t block; // open block of the event that its photons count in
     uint32_t n, n_started;
-    uint32_t columns;       // enum staged_columns
-    uint64_t first_photon;  // id, unless ids != NULL
-    const uint64_t *ids;    // [n] or NULL
-    const float *staged;    // NULL: sources. Else field-major columns of `n` values each:
-                            // x y z wavelength time, [direction 3], [polarization 3], [history]
+    uint32_t columns;      // enum staged_columns
+    uint64_t first_photon; // id, unless ids != NULL
+    const uint64_t *ids;   // [n] or NULL
+    const float *staged;   // NULL: sources. Else field-major columns of `n` values each:
+                           // x y z wavelength time, [direction 3], [polarization 3], [history]
 } photon_order;
 
 typedef struct stage_view {
@@ -91,7 +91,7 @@ typedef struct stage_view {
     queue_view order_waiting, order_done;               // of orders
     queue_view row_free, row_ready;                     // of rows
     queue_view block_done;                              // event slot * MAX_OPEN_BLOCKS + block
-    uint32_t *reserve;   // [MAX_LINEAGE_LEVELS] atomic, 1: slot (level - 1) is free for a child
+    uint32_t *reserve;     // [MAX_LINEAGE_LEVELS] atomic, 1: slot (level - 1) is free for a child
     uint64_t *spawn_since; // atomic: when the oldest entry of `spawn` came, 0 if it is empty [ns]
     metrics_view metrics;
     physics_options physics;
@@ -136,9 +136,9 @@ ledger_add(event_slot *event, uint32_t entry, uint64_t amount)
 CHROMA2_HOST_DEVICE uint32_t
 event_block_index(const event_slot *event, uint64_t id)
 {
-    return event->one_block != 0
-        ? 0u
-        : (uint32_t)(((id - event->first_photon) >> event->block_log2) % event->n_open_blocks);
+    return event->one_block != 0 ? 0u
+                                 : (uint32_t)(((id - event->first_photon) >> event->block_log2) %
+                                              event->n_open_blocks);
 }
 
 /** Counts n photons (or the guard) out of a block; the last one announces it. Their rows are out. */

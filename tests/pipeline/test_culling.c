@@ -78,11 +78,11 @@ tank_bytes(uint32_t n_instances, uint64_t *out_top_bytes)
     for (uint32_t i = 0; i < trees.n_meshes; ++i) {
         if (trees.meshes[i] != NULL) {
             mesh_bytes += trees.meshes[i]->n_nodes * sizeof(bvh_tree_node) +
-                trees.meshes[i]->n_items * sizeof(uint32_t);
+                          trees.meshes[i]->n_items * sizeof(uint32_t);
         }
     }
     *out_top_bytes = trees.top->n_nodes * sizeof(bvh_tree_node) +
-        trees.top->n_items * (sizeof(uint32_t) + sizeof(top_item));
+                     trees.top->n_items * (sizeof(uint32_t) + sizeof(top_item));
     chroma2_scene_destroy(scene);
     return info.memory_bytes + mesh_bytes;
 }

@@ -319,8 +319,8 @@ out:
 }
 
 chroma2_status
-scene_file_load(const char *path, const chroma2_scene_options *options,
-    chroma2_scene **out_scene, scene_file_photons *out_photons)
+scene_file_load(const char *path, const chroma2_scene_options *options, chroma2_scene **out_scene,
+    scene_file_photons *out_photons)
 {
     chroma2_status status = CHROMA2_OK;
     reader self = {.first_mesh = UINT32_MAX};

@@ -132,7 +132,7 @@ dome_mesh(uint32_t *interfaces, uint32_t capacity)
     for (uint32_t i = 0; i < glass.n_triangles && i < capacity; ++i) {
         const uint32_t *const t = glass.triangles + 3 * i;
         const float z = glass.vertices[3 * t[0] + 2] + glass.vertices[3 * t[1] + 2] +
-            glass.vertices[3 * t[2] + 2];
+                        glass.vertices[3 * t[2] + 2];
         interfaces[i] = i < n_glass ? 0u : (z > 0.0f ? 1u : 2u);
     }
     toy_mesh_reset(&inside);
@@ -240,7 +240,8 @@ build_spheres(chroma2_scene *scene)
     const uint32_t water = add_medium(scene, "water", 1.34, 40000.0, 90000.0);
     const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
     const int32_t perfect = add_surface(scene, "perfect", 0.0, 1.0, 0.0, 0.0);
-    add_world(scene, toy_icosphere(1000.0f, 2), add_interface(scene, scintillator, acrylic, -1), -1);
+    add_world(
+        scene, toy_icosphere(1000.0f, 2), add_interface(scene, scintillator, acrylic, -1), -1);
     add_world(scene, toy_icosphere(1050.0f, 2), add_interface(scene, acrylic, water, -1), -1);
     add_world(scene, toy_icosphere(2000.0f, 2), add_interface(scene, water, vacuum, perfect), 0);
 }

@@ -19,12 +19,12 @@ isa_is_supported(const char *isa)
     __builtin_cpu_init();
     if (strcmp(isa, "v3") == 0) {
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-            __builtin_cpu_supports("bmi2");
+               __builtin_cpu_supports("bmi2");
     }
     if (strcmp(isa, "v4") == 0) {
         return isa_is_supported("v3") && __builtin_cpu_supports("avx512f") &&
-            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     }
 #endif
     return strcmp(isa, "baseline") == 0;

@@ -28,8 +28,7 @@ struct backend_context {
 chroma2_status cpu_event_open(
     backend_context *self, uint32_t slot, const event_slot *event, const event_tables *tables);
 void cpu_block_open(backend_context *self, uint32_t slot, uint32_t block);
-void cpu_block_expect(
-    backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons);
+void cpu_block_expect(backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons);
 void cpu_block_seal(backend_context *self, uint32_t slot, uint32_t block);
 void cpu_order_publish(backend_context *self, uint32_t index, const photon_order *order);
 uint32_t cpu_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max);

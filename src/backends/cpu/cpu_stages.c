@@ -10,9 +10,9 @@
 #include "stages/stage_propagate.h"
 
 #define JOIN_AGAIN(a, b) a##b
-#define JOIN(a, b) JOIN_AGAIN(a, b)
-#define TEXT_AGAIN(a) #a
-#define TEXT(a) TEXT_AGAIN(a)
+#define JOIN(a, b)       JOIN_AGAIN(a, b)
+#define TEXT_AGAIN(a)    #a
+#define TEXT(a)          TEXT_AGAIN(a)
 
 #define X(name, what)                                                                              \
     static uint32_t run_##name(const stage_view *view, stage_scratch *scratch)                     \

@@ -213,8 +213,8 @@ cuda_staging(backend_context *self)
 static void
 cuda_describe(const backend_context *self, char *out_text, size_t size_bytes)
 {
-    snprintf(out_text, size_bytes, "%s, %u multiprocessors", self->device_name,
-        self->n_multiprocessors);
+    snprintf(
+        out_text, size_bytes, "%s, %u multiprocessors", self->device_name, self->n_multiprocessors);
 }
 
 static uint32_t
@@ -253,7 +253,8 @@ epoch_has_work(const backend_context *self)
 {
     const cuda_status_page *const page = self->status;
     return page->active + page->spawning + page->spawn + page->finished + page->orders_waiting +
-            page->n_rows_left > 0;
+               page->n_rows_left >
+           0;
 }
 
 /** Runs one epoch and takes what came of it. */
@@ -265,8 +266,7 @@ epoch_run(backend_context *self, uint32_t n_commands)
     uint32_t mirror = 0;
     pthread_mutex_lock(&self->mutex);
     mirror = (self->mirror_first + self->n_mirrors_full) % CUDA_N_MIRRORS;
-    control->mirror_rows =
-        self->n_mirrors_full < CUDA_N_MIRRORS ? self->view.stage.n_rows : 0u;
+    control->mirror_rows = self->n_mirrors_full < CUDA_N_MIRRORS ? self->view.stage.n_rows : 0u;
     control->n_event_slots = self->n_event_slots;
     pthread_mutex_unlock(&self->mutex);
     control->n_commands = n_commands;

@@ -46,17 +46,17 @@ typedef struct cuda_command {
 /** Written by the host before an epoch, in mapped memory. */
 typedef struct cuda_control {
     uint32_t n_commands;
-    uint32_t mirror_rows; // room in the mirror, 0: none is free
-    row *mirror;          // device address of the mirror
-    uint64_t epoch_ns;    // propagate ends about then
-    uint32_t leave_dry;   // 1: more photons wait for slots, so leave when `active` is empty
+    uint32_t mirror_rows;   // room in the mirror, 0: none is free
+    row *mirror;            // device address of the mirror
+    uint64_t epoch_ns;      // propagate ends about then
+    uint32_t leave_dry;     // 1: more photons wait for slots, so leave when `active` is empty
     uint32_t n_event_slots; // slots [0, n) may be in use
 } cuda_control;
 
 /** Written by the device at the end of an epoch, in mapped memory. */
 typedef struct cuda_status_page {
     uint32_t n_orders_done, n_blocks_done;
-    uint32_t n_rows;     // put into the mirror
+    uint32_t n_rows;      // put into the mirror
     uint32_t n_rows_left; // still on the device
     uint32_t active, spawning, spawn, finished, free_slots, orders_waiting;
     uint32_t orders_done[CUDA_MAX_ORDERS];
@@ -150,8 +150,7 @@ chroma2_status cuda_propagate_enqueue(backend_context *self, cudaStream_t stream
 chroma2_status cuda_event_open(
     backend_context *self, uint32_t slot, const event_slot *event, const event_tables *tables);
 void cuda_block_open(backend_context *self, uint32_t slot, uint32_t block);
-void cuda_block_expect(
-    backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons);
+void cuda_block_expect(backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons);
 void cuda_block_seal(backend_context *self, uint32_t slot, uint32_t block);
 void cuda_order_publish(backend_context *self, uint32_t index, const photon_order *order);
 uint32_t cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max);

@@ -127,11 +127,10 @@ kernel_emit_secondary(const __grid_constant__ cuda_view whole)
     const stage_view *const view = &whole.stage;
     const uint32_t stride = gridDim.x * blockDim.x;
     const uint64_t now_ns = device_now_ns();
-    for (uint32_t base = blockIdx.x * blockDim.x + (threadIdx.x & ~31u);
-         base < whole.plan->n_emit; base += stride) {
+    for (uint32_t base = blockIdx.x * blockDim.x + (threadIdx.x & ~31u); base < whole.plan->n_emit;
+         base += stride) {
         uint32_t slot = 0;
-        const bool gets =
-            warp_pop(&view->spawning, base + warp_lane() < whole.plan->n_emit, &slot);
+        const bool gets = warp_pop(&view->spawning, base + warp_lane() < whole.plan->n_emit, &slot);
         photon parent;
         bool is_done = false;
         bool has_row = false;
@@ -141,8 +140,8 @@ kernel_emit_secondary(const __grid_constant__ cuda_view whole)
             if (is_done) {
                 photon_set_mode(&parent, MODE_ENDED);
             }
-            has_row = is_done &&
-                retire_rows_due(view->events + photon_event_slot(&parent), -1) != 0;
+            has_row =
+                is_done && retire_rows_due(view->events + photon_event_slot(&parent), -1) != 0;
             if (!is_done || has_row) {
                 photon_store(&view->photons, slot, &parent);
             }
@@ -181,8 +180,7 @@ kernel_compact(const __grid_constant__ cuda_view whole)
     for (uint32_t base = blockIdx.x * blockDim.x + (threadIdx.x & ~31u);
          base < whole.plan->n_compact; base += stride) {
         uint32_t slot = 0;
-        const bool gets =
-            warp_pop(&view->spawn, base + warp_lane() < whole.plan->n_compact, &slot);
+        const bool gets = warp_pop(&view->spawn, base + warp_lane() < whole.plan->n_compact, &slot);
         warp_push(&view->active, slot, gets);
     }
 }
@@ -328,8 +326,8 @@ kernel_intersect(scene_view scene, const float *origins, const float *directions
     }
     trace_ray ray;
     ray.origin = vec3_make(origins[3 * i], origins[3 * i + 1], origins[3 * i + 2]);
-    ray.direction = vec3_normalize(
-        vec3_make(directions[3 * i], directions[3 * i + 1], directions[3 * i + 2]));
+    ray.direction =
+        vec3_normalize(vec3_make(directions[3 * i], directions[3 * i + 1], directions[3 * i + 2]));
     ray.t_max = FLT_MAX;
     ray.medium = NO_MEDIUM;
     ray.last = NO_PRIMITIVE;

@@ -104,8 +104,8 @@ cuda_event_open(
             TRY(memory->copy_to_device(memory->context, base, tables->sources, sources_bytes));
         }
         if (tables_bytes > 0) {
-            TRY(memory->copy_to_device(memory->context, base + sources_bytes,
-                tables->source_tables, tables->n_source_tables * sizeof(float)));
+            TRY(memory->copy_to_device(memory->context, base + sources_bytes, tables->source_tables,
+                tables->n_source_tables * sizeof(float)));
         }
         if (ids_bytes > 0) {
             TRY(memory->copy_to_device(memory->context, base + sources_bytes + tables_bytes,
@@ -186,8 +186,8 @@ uint32_t
 cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max)
 {
     pthread_mutex_lock(&self->mutex);
-    const uint32_t n = fifo_take(
-        self->orders_done, &self->n_orders_done, self->n_orders_done, out_indices, n_max);
+    const uint32_t n =
+        fifo_take(self->orders_done, &self->n_orders_done, self->n_orders_done, out_indices, n_max);
     pthread_mutex_unlock(&self->mutex);
     return n;
 }
@@ -291,8 +291,7 @@ cuda_link_receive(backend_context *self, uint32_t mirror)
         page->n_blocks_done * sizeof(uint32_t));
     self->n_blocks_done += page->n_blocks_done;
     // Blocks are told only when all their rows have reached a mirror.
-    self->n_blocks_held =
-        page->n_rows_left > 0 ? self->n_blocks_held + page->n_blocks_done : 0u;
+    self->n_blocks_held = page->n_rows_left > 0 ? self->n_blocks_held + page->n_blocks_done : 0u;
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -325,7 +324,7 @@ cuda_link_create(backend_context *self)
     self->heap.taken = (cuda_range *)calloc(n_events + 1, sizeof(cuda_range));
     self->heap.capacity = n_events;
     REQUIRE(self->orders_done != NULL && self->blocks_done != NULL && self->event_ranges != NULL &&
-            self->heap.taken != NULL,
+                self->heap.taken != NULL,
         CHROMA2_OUT_OF_MEMORY, "no host memory for the link to the device");
 out:
     return status;

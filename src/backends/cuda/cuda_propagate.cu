@@ -13,7 +13,7 @@ enum { BLOCK_THREADS = 128, BLOCKS_EACH = 4, REFILL_LANES = 8, DRY_STEPS = 4 };
 
 __global__ static void
 __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
-kernel_propagate_refill(const __grid_constant__ cuda_view whole)
+    kernel_propagate_refill(const __grid_constant__ cuda_view whole)
 {
     const stage_view *const view = &whole.stage;
     const uint64_t end_ns = device_now_ns() + whole.control->epoch_ns;
@@ -78,7 +78,7 @@ cuda_propagate_enqueue(backend_context *self, cudaStream_t stream)
     int blocks_each = 0;
     CUDA_TRY(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
         &blocks_each, kernel_propagate_refill, BLOCK_THREADS, 0));
-    kernel_propagate_refill<<<self->n_multiprocessors * (uint32_t)blocks_each, BLOCK_THREADS, 0,
+    kernel_propagate_refill<<<self->n_multiprocessors *(uint32_t)blocks_each, BLOCK_THREADS, 0,
         stream>>>(self->view);
     CUDA_TRY(cudaGetLastError());
 out:

@@ -80,8 +80,8 @@ warp_retire(const stage_view *view, const photon *p, bool wants)
     const uint32_t index = wants ? photon_event_slot(p) : 0u;
     const uint32_t block = wants ? event_block_index(view->events + index, photon_id(p)) : 0u;
     const bool is_as_given = wants && photon_step(p) == 0 &&
-        (p->history & CHROMA2_HISTORY_ENDED) != 0 &&
-        (p->history & CHROMA2_HISTORY(CANCELLED_PHOTON)) == 0;
+                             (p->history & CHROMA2_HISTORY_ENDED) != 0 &&
+                             (p->history & CHROMA2_HISTORY(CANCELLED_PHOTON)) == 0;
     const uint32_t fate =
         is_as_given ? (uint32_t)LEDGER_as_given : (wants ? retire_fate(p->history) : 0u);
     const uint32_t place = index * MAX_OPEN_BLOCKS + block;
@@ -105,8 +105,8 @@ warp_retire(const stage_view *view, const photon *p, bool wants)
         __syncwarp();
         if (warp_lane() == (uint32_t)leader) {
             ledger_add(event, LEDGER_steps, steps);
-            block_leave(view, lead_place / MAX_OPEN_BLOCKS, lead_place % MAX_OPEN_BLOCKS,
-                __popc(peers));
+            block_leave(
+                view, lead_place / MAX_OPEN_BLOCKS, lead_place % MAX_OPEN_BLOCKS, __popc(peers));
         }
         left &= ~peers;
     }

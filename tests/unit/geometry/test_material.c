@@ -265,8 +265,8 @@ test_bad_tables_are_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
         const chroma2_table from = table_of(cases[i].x, cases[i].y, cases[i].n);
         wave_table table;
-        assert_int_equal(wave_table_init(&table, &from, cases[i].range, &GRID, label),
-            CHROMA2_INVALID_ARGUMENT);
+        assert_int_equal(
+            wave_table_init(&table, &from, cases[i].range, &GRID, label), CHROMA2_INVALID_ARGUMENT);
         assert_non_null(strstr(chroma2_error_detail(), cases[i].says));
         assert_non_null(strstr(chroma2_error_detail(), "material 'bad': table"));
     }
@@ -295,8 +295,7 @@ test_bad_distributions_are_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
         const chroma2_table from = table_of(cases[i].x, cases[i].y, cases[i].n);
         cdf_data cdf;
-        assert_int_equal(
-            cdf_init_wavelength(&cdf, &from, &GRID, label), CHROMA2_INVALID_ARGUMENT);
+        assert_int_equal(cdf_init_wavelength(&cdf, &from, &GRID, label), CHROMA2_INVALID_ARGUMENT);
         assert_non_null(strstr(chroma2_error_detail(), cases[i].says));
     }
 }
@@ -317,7 +316,8 @@ test_bad_materials_are_refused(void **state)
     from.components = &component;
     from.n_components = 1;
     assert_int_equal(material_create(&from, &GRID, &made), CHROMA2_INVALID_ARGUMENT);
-    assert_non_null(strstr(chroma2_error_detail(), "components[0].absorption_length_mm is missing"));
+    assert_non_null(
+        strstr(chroma2_error_detail(), "components[0].absorption_length_mm is missing"));
     component.absorption_length_mm = table_of(NULL, ONE, 1);
     component.reemission_yield = table_of(NULL, too_much, 1);
     assert_int_equal(material_create(&from, &GRID, &made), CHROMA2_INVALID_ARGUMENT);

@@ -676,8 +676,8 @@ test_every_warning(void **state)
         options.strict = 1;
         scene = new_tank(&options);
         WARNINGS[i].provoke(scene);
-        assert_int_equal(chroma2_scene_commit(scene),
-            expected == 1 ? CHROMA2_INVALID_SCENE : CHROMA2_OK);
+        assert_int_equal(
+            chroma2_scene_commit(scene), expected == 1 ? CHROMA2_INVALID_SCENE : CHROMA2_OK);
         if (expected == 1) {
             assert_int_equal(chroma2_scene_n_warnings(scene), 1);
             expect_ok(chroma2_scene_warning(scene, 0, &record));
@@ -791,8 +791,8 @@ static void
 expect_shared(const chroma2_scene *a, const chroma2_scene *b, unsigned may_change)
 {
     for (int i = 0; i < N_SCENE_BLOCKS; ++i) {
-        const bool same = scene_block_of(a, (enum scene_block)i) ==
-            scene_block_of(b, (enum scene_block)i);
+        const bool same =
+            scene_block_of(a, (enum scene_block)i) == scene_block_of(b, (enum scene_block)i);
         if (same == ((may_change >> i & 1u) != 0)) {
             fail_msg("block %d is %s", i, same ? "the same" : "another");
         }

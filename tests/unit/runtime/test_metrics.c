@@ -11,7 +11,7 @@
 #include "runtime/metrics.h"
 
 #define N_THREADS 4
-#define N_ADDS 20000
+#define N_ADDS    20000
 
 static void
 every_metric_is_described_once(void **state)
@@ -172,8 +172,7 @@ the_bus_has_a_limit(void **state)
     listener one = {0};
     uint64_t id = 0;
     assert_int_equal(metrics_bus_create(reading_get, NULL, &bus), CHROMA2_OK);
-    assert_int_equal(
-        metrics_bus_subscribe(bus, NULL, NULL, 0, &id), CHROMA2_INVALID_ARGUMENT);
+    assert_int_equal(metrics_bus_subscribe(bus, NULL, NULL, 0, &id), CHROMA2_INVALID_ARGUMENT);
     for (int i = 0; i < METRICS_BUS_MAX_SUBSCRIBERS; ++i) {
         assert_int_equal(metrics_bus_subscribe(bus, listen, &one, 1, &id), CHROMA2_OK);
     }

@@ -32,8 +32,8 @@ every_field_survives(void **state)
     for (unsigned options = 0; options < 4; ++options) {
         arena *a = NULL;
         photon_pages_view view;
-        assert_int_equal(arena_create(mem_ops_host(), "pages",
-                             photon_pages_size_bytes(N_SLOTS, options), &a),
+        assert_int_equal(
+            arena_create(mem_ops_host(), "pages", photon_pages_size_bytes(N_SLOTS, options), &a),
             CHROMA2_OK);
         assert_int_equal(photon_pages_take(a, N_SLOTS, options, &view), CHROMA2_OK);
         assert_int_equal(view.n_slots, 384);
@@ -73,8 +73,8 @@ columns_are_contiguous(void **state)
     assert_int_equal(arena_create(mem_ops_host(), "pages", size_bytes, &a), CHROMA2_OK);
     assert_int_equal(photon_pages_take(a, 256, PHOTON_PAGE_PLAIN, &view), CHROMA2_OK);
     photon_store(&view, 129, &p);
-    const photon_columns *second = (const photon_columns *)(const void *)(view.pages +
-                                                                          view.page_bytes);
+    const photon_columns *second =
+        (const photon_columns *)(const void *)(view.pages + view.page_bytes);
     assert_true(second->x_mm[1] == p.x_mm);
     assert_true(second->identity[1] == p.identity);
     assert_true(second->place[1] == p.place);

@@ -200,8 +200,8 @@ many_threads_lose_and_double_nothing(void **state)
         uint64_t n_operations;
     } cases[] = {{1, 1, 5000}, {2, 2, 10000}, {5, 3, 20000}, {64, 16, 60000}, {1024, 64, 100000}};
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; ++c) {
-        const queue_exercise plan = {4, 4, cases[c].n_slots, cases[c].n_claim_max,
-            cases[c].n_operations, 100 + c, true};
+        const queue_exercise plan = {
+            4, 4, cases[c].n_slots, cases[c].n_claim_max, cases[c].n_operations, 100 + c, true};
         printf("slots %u, seed %llu\n", plan.n_slots, (unsigned long long)plan.seed);
         assert_int_equal(queue_exercise_run(&plan), 0);
     }

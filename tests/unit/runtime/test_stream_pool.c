@@ -149,7 +149,7 @@ a_fence_orders_two_streams(void **state)
         assert_int_equal(fence_create(stream_host_ops(host), &there), CHROMA2_OK);
         assert_int_equal(fence_create(stream_host_ops(host), &back), CHROMA2_OK);
         assert_int_equal(fence_wait_on_host(there, 0), CHROMA2_OK); // never recorded: passed
-        for (uint32_t i = 0; i < N_TASKS; i += 2) { // ping, pong
+        for (uint32_t i = 0; i < N_TASKS; i += 2) {                 // ping, pong
             steps[i].shared = steps[i + 1].shared = &shared;
             steps[i].expected = i;
             steps[i + 1].expected = i + 1;
