@@ -295,19 +295,18 @@ cuda_epoch_capture(backend_context *self)
     CUDA_TRY(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
     CUDA_TRY(cudaMemcpyAsync((void *)self->view.commands, self->sent_commands,
         CUDA_MAX_COMMANDS * sizeof(cuda_command), cudaMemcpyHostToDevice, stream));
-    kernel_commands<<<1, 1, 0, stream>>>(self->view);
-    kernel_plan<<<1, 1, 0, stream>>>(self->view);
-    kernel_initialize<<<wide, STAGE_THREADS, 0, stream>>>(self->view);
-    kernel_settle<<<1, 1, 0, stream>>>(self->view);
-    kernel_emit_secondary<<<wide, STAGE_THREADS, 0, stream>>>(self->view);
-    kernel_plan_compact<<<1, 1, 0, stream>>>(self->view);
-    kernel_compact<<<wide, STAGE_THREADS, 0, stream>>>(self->view);
+    CUDA_TRY(cuda_launch(kernel_commands, 1, 1, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_plan, 1, 1, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_initialize, wide, STAGE_THREADS, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_settle, 1, 1, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_emit_secondary, wide, STAGE_THREADS, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_plan_compact, 1, 1, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_compact, wide, STAGE_THREADS, 0, stream, self->view));
     TRY(cuda_propagate_enqueue(self, stream));
-    kernel_postprocess<<<wide, STAGE_THREADS, 0, stream>>>(self->view);
-    kernel_plan_rows<<<1, 1, 0, stream>>>(self->view);
-    kernel_rows_out<<<wide, STAGE_THREADS, 0, stream>>>(self->view);
-    kernel_status<<<4, STAGE_THREADS, 0, stream>>>(self->view);
-    CUDA_TRY(cudaGetLastError());
+    CUDA_TRY(cuda_launch(kernel_postprocess, wide, STAGE_THREADS, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_plan_rows, 1, 1, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_rows_out, wide, STAGE_THREADS, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_status, 4, STAGE_THREADS, 0, stream, self->view));
     CUDA_TRY(cudaStreamEndCapture(stream, &self->graph));
     CUDA_TRY(cudaGraphInstantiate(&self->graph_exec, self->graph, 0));
     CUDA_TRY(cudaGraphUpload(self->graph_exec, stream));
@@ -351,13 +350,12 @@ cuda_intersect_run(backend_context *self, const scene_view *scene, const float *
     const size_t n_floats = 9 * n;
     cudaStream_t stream = self->copy_stream;
     CUDA_TRY(cudaSetDevice(self->device));
-    CUDA_TRY(cudaMallocAsync((void **)&rays, n_floats * sizeof(float), stream));
+    CUDA_TRY(cudaMalloc((void **)&rays, n_floats * sizeof(float)));
     CUDA_TRY(cudaMemcpyAsync(rays, origins, 3 * n * sizeof(float), cudaMemcpyHostToDevice, stream));
     CUDA_TRY(cudaMemcpyAsync(
         rays + 3 * n, directions, 3 * n * sizeof(float), cudaMemcpyHostToDevice, stream));
-    kernel_intersect<<<(uint32_t)((n + 127) / 128), 128, 0, stream>>>(*scene, rays, rays + 3 * n, n,
-        rays + 6 * n, (int32_t *)(rays + 7 * n), (int32_t *)(rays + 8 * n));
-    CUDA_TRY(cudaGetLastError());
+    CUDA_TRY(cuda_launch(kernel_intersect, (uint32_t)((n + 127) / 128), 128, 0, stream, *scene, rays,
+        rays + 3 * n, n, rays + 6 * n, (int32_t *)(rays + 7 * n), (int32_t *)(rays + 8 * n)));
     CUDA_TRY(cudaMemcpyAsync(
         out_distance_mm, rays + 6 * n, n * sizeof(float), cudaMemcpyDeviceToHost, stream));
     CUDA_TRY(cudaMemcpyAsync(
@@ -367,7 +365,7 @@ cuda_intersect_run(backend_context *self, const scene_view *scene, const float *
     CUDA_TRY(cudaStreamSynchronize(stream));
 out:
     if (rays != NULL) {
-        cudaFreeAsync(rays, stream);
+        cudaFree(rays);
     }
     return status;
 }

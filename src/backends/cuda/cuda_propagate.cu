@@ -78,9 +78,8 @@ cuda_propagate_enqueue(backend_context *self, cudaStream_t stream)
     int blocks_each = 0;
     CUDA_TRY(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
         &blocks_each, kernel_propagate_refill, BLOCK_THREADS, 0));
-    kernel_propagate_refill<<<self->n_multiprocessors *(uint32_t)blocks_each, BLOCK_THREADS, 0,
-        stream>>>(self->view);
-    CUDA_TRY(cudaGetLastError());
+    CUDA_TRY(cuda_launch(kernel_propagate_refill, self->n_multiprocessors * (uint32_t)blocks_each,
+        BLOCK_THREADS, 0, stream, self->view));
 out:
     return status;
 }

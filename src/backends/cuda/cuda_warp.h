@@ -2,6 +2,7 @@
 /** What a warp does together: claims ring places at once, retires photons with one atomic for all
  *  that agree. Every function is called by all 32 lanes. */
 #pragma once
+#include "backends/cuda/cuda_device.h"
 #include "stages/stage_retire.h"
 
 #define WARP_ALL 0xffffffffu
@@ -121,13 +122,4 @@ warp_metric_add(const metrics_view *metrics, metric_id id, uint32_t amount)
     if (warp_lane() == 0) {
         metric_add(metrics, id, sum);
     }
-}
-
-/** Nanoseconds since some start, the same for all multiprocessors. */
-static __device__ __forceinline__ uint64_t
-device_now_ns(void)
-{
-    uint64_t now;
-    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
-    return now;
 }

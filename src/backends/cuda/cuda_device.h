@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** What only a device has, in words of our own: clocks, shared memory, named barriers, launches.
+ *  Tests replace this file and the CUDA runtime by an emulation (tests/emulated_cuda). */
+#pragma once
+#include <cuda_runtime.h>
+
+#include "base/portable.h"
+
+/** The dynamic shared memory of a block, as a pointer to its first value. */
+#define CUDA_SHARED(type, name)                                                                    \
+    extern __shared__ __align__(128) unsigned char cuda_shared_bytes[];                            \
+    type *const name = (type *)cuda_shared_bytes
+
+/** Nanoseconds since some start, the same for all multiprocessors. */
+static __device__ __forceinline__ uint64_t
+device_now_ns(void)
+{
+    uint64_t now;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+    return now;
+}
+
+/** Waits about that long without issuing anything. */
+static __device__ __forceinline__ void
+device_doze(uint32_t ns)
+{
+    __nanosleep(ns);
+}
+
+/** A word that the host writes while the kernel runs. */
+static __device__ __forceinline__ uint32_t
+device_read_mapped(const uint32_t *word)
+{
+    uint32_t value;
+    asm volatile("ld.relaxed.sys.u32 %0, [%1];" : "=r"(value) : "l"(word) : "memory");
+    return value;
+}
+
+/** Named barriers 1..15 of a block: whole warps wait, or only say that they came. */
+static __device__ __forceinline__ void
+named_barrier_sync(uint32_t barrier, uint32_t n_threads)
+{
+    asm volatile("barrier.sync %0, %1;" : : "r"(barrier), "r"(n_threads) : "memory");
+}
+
+static __device__ __forceinline__ void
+named_barrier_arrive(uint32_t barrier, uint32_t n_threads)
+{
+    asm volatile("barrier.arrive %0, %1;" : : "r"(barrier), "r"(n_threads) : "memory");
+}
+
+/** Launches a kernel into a stream, or a capture; returns what the launch says. */
+template <typename... parameters, typename... arguments>
+static inline cudaError_t
+cuda_launch(void (*kernel)(parameters...), dim3 grid, dim3 block, size_t shared_bytes,
+    cudaStream_t stream, const arguments &...given)
+{
+    kernel<<<grid, block, shared_bytes, stream>>>((parameters)given...);
+    return cudaGetLastError();
+}
