@@ -131,33 +131,53 @@ propagate_finish(const scene_view *scene, event_slot *event, photon *p, propagat
     return retire_rows_due(event, channel) != 0 ? PROPAGATE_ROW_DUE : PROPAGATE_RETIRES;
 }
 
-/** One step of one photon; returns enum propagate_end. A step whose rows find no room has not
- *  happened: it will be the same when it is made again. */
-CHROMA2_HOST_DEVICE uint32_t
-propagate_step(const stage_view *view, event_slot *event, photon *p, propagate_tally *tally)
+/** Whether steps of this event take from weights. */
+CHROMA2_HOST_DEVICE bool
+event_is_weighted(const event_slot *event)
+{
+    return CHROMA2_UNLIKELY(event->use_weights != 0 || event->scatter_first != 0);
+}
+
+/** Starts a step: what to search for. A photon of a cancelled event has no further step; then this
+ *  returns false, and propagate_finish is next. */
+CHROMA2_HOST_DEVICE bool
+propagate_begin(const stage_view *view, const event_slot *event, photon *p, step_search *out_search)
 {
     step_context context = stage_context(view, event);
     step_weights weights;
     if (CHROMA2_UNLIKELY(atomic_load_relaxed_u32(&event->cancelled) != 0)) {
         p->history |= CHROMA2_HISTORY(CANCELLED_PHOTON);
-        return propagate_finish(context.scene, event, p, tally);
+        return false;
     }
-    const bool is_weighted = event->use_weights != 0 || event->scatter_first != 0;
-    const bool is_tracked = CHROMA2_UNLIKELY((event->keep & EVENT_KEEP_STEPS) != 0) &&
-                            event_tracks(event, photon_id(p));
-    const photon before = *p;
-    if (CHROMA2_UNLIKELY(is_weighted)) {
+    if (event_is_weighted(event)) {
         weights.use_weights = event->use_weights;
         weights.scatter_first = event->scatter_first;
-        weights.scored = before;
         context.weights = &weights;
     }
-    trace_work work;
-    work.nodes = 0;
-    work.triangles = 0;
-    const step_search search = step_begin(&context, p);
-    const trace_hit hit = trace_nearest(context.scene, &search.ray, &work);
-    const step_report report = step_end(&context, p, &search, &hit);
+    *out_search = step_begin(&context, p);
+    return true;
+}
+
+/** Ends a step; returns enum propagate_end. A step whose rows find no room has not happened: p is
+ *  as it was, and the step will be the same when it is made again.
+ *  p       as it was given to propagate_begin
+ *  before  a copy of it, elsewhere */
+CHROMA2_HOST_DEVICE uint32_t
+propagate_end(const stage_view *view, event_slot *event, const photon *before, photon *p,
+    const step_search *search, const trace_hit *hit, const trace_work *work, propagate_tally *tally)
+{
+    step_context context = stage_context(view, event);
+    step_weights weights;
+    const bool is_weighted = event_is_weighted(event);
+    const bool is_tracked = CHROMA2_UNLIKELY((event->keep & EVENT_KEEP_STEPS) != 0) &&
+                            event_tracks(event, photon_id(p));
+    if (is_weighted) {
+        weights.use_weights = event->use_weights;
+        weights.scatter_first = event->scatter_first;
+        weights.scored = *before;
+        context.weights = &weights;
+    }
+    const step_report report = step_end(&context, p, search, hit);
     if (CHROMA2_UNLIKELY(is_tracked || is_weighted)) {
         int32_t channel = -1;
         if (is_weighted && weights.scored.weight > 0.0f) {
@@ -165,9 +185,9 @@ propagate_step(const stage_view *view, event_slot *event, photon *p, propagate_t
         }
         const bool has_row = channel >= 0 && (event->keep & EVENT_KEEP_HITS) != 0;
         if ((is_tracked || has_row) &&
-            !propagate_write_rows(view, is_tracked, &before, p, report.process, &weights.scored,
+            !propagate_write_rows(view, is_tracked, before, p, report.process, &weights.scored,
                 has_row ? channel : -1)) {
-            *p = before;
+            *p = *before;
             return PROPAGATE_NO_ROOM;
         }
         if (channel >= 0) {
@@ -175,7 +195,7 @@ propagate_step(const stage_view *view, event_slot *event, photon *p, propagate_t
             tally->hits += 1;
         }
     }
-    propagate_count(event, tally, &report, &work);
+    propagate_count(event, tally, &report, work);
     if (photon_mode_of(p) == MODE_SPAWNING) {
         return PROPAGATE_SPAWNS;
     }
@@ -183,6 +203,23 @@ propagate_step(const stage_view *view, event_slot *event, photon *p, propagate_t
         return PROPAGATE_GOES_ON;
     }
     return propagate_finish(context.scene, event, p, tally);
+}
+
+/** One step of one photon, whole; returns enum propagate_end. */
+CHROMA2_HOST_DEVICE uint32_t
+propagate_step(const stage_view *view, event_slot *event, photon *p, propagate_tally *tally)
+{
+    const scene_view *const scene = view->scenes + event->scene_index;
+    const photon before = *p;
+    step_search search;
+    trace_work work;
+    work.nodes = 0;
+    work.triangles = 0;
+    if (CHROMA2_UNLIKELY(!propagate_begin(view, event, p, &search))) {
+        return propagate_finish(scene, event, p, tally);
+    }
+    const trace_hit hit = trace_nearest(scene, &search.ray, &work);
+    return propagate_end(view, event, &before, p, &search, &hit, &work, tally);
 }
 
 /** Steps one photon until it ends, its budget does, or its row finds no room. */
