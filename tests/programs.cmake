@@ -8,11 +8,6 @@ set_source_files_properties(support/function_list.c PROPERTIES COMPILE_OPTIONS -
 
 add_executable(leak_rays programs/leak_rays.c)
 target_link_libraries(leak_rays PRIVATE chroma2_test_support)
-if(CHROMA2_BENCHMARKS)
-  add_executable(trace_cpu ${CMAKE_SOURCE_DIR}/benchmarks/kernels/trace/trace_cpu.c)
-  target_link_libraries(trace_cpu PRIVATE chroma2_test_support)
-  target_compile_options(trace_cpu PRIVATE ${isa_flags_v3})
-endif()
 
 add_executable(digest programs/digest.c)
 target_link_libraries(digest PRIVATE chroma2_test_support)

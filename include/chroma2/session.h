@@ -23,7 +23,8 @@ typedef struct chroma2_session_options {
     uint32_t chunk_size;       // photons a worker claims at most, default 1024
     uint64_t queue_capacity;   // photons alive at once, default: what memory_bytes allows
     uint32_t microsteps;       // steps before a photon goes back to the ring, default 1000
-    uint32_t tree;             // 0: the backend's best; 1 brute force, 4, 8: width
+    uint32_t tree;             // 0: the backend's best; 1 brute force; 4, 8: width; 14, 18: with
+                               // boxes on a grid
     uint32_t no_cull;          // 1: searches are not limited by the free path (same bytes, slower)
     uint32_t events_in_flight; // events with an open slot, [1, 65535], default 1024
     uint32_t open_blocks;      // blocks of an event open at once, default 4

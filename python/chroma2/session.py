@@ -55,7 +55,8 @@ class Session:
     chunk_size      photons that a worker claims at most
     queue_capacity  photons alive at once; None: what memory_bytes allows
     microsteps      steps before a photon goes back to the ring
-    tree            "auto", "brute", 4 or 8: how the nearest hit is found
+    tree            "auto", "brute", 4 or 8 (width), 14 or 18 (with boxes on a grid): how the
+                    nearest hit is found
     cull            False searches beyond the free path: the same results, slower
     weights         room for events with use_weights or scatter_first: 4 bytes more a photon
     events_in_flight, open_blocks, secondaries, compact_occupancy, compact_age_us
@@ -351,7 +352,7 @@ def _option(name: str, value: Any, high: int, low: int = 0) -> int:
 def _tree(tree: Tree) -> int:
     if isinstance(tree, str):
         if tree not in _TREES:
-            raise InvalidArgument(f"tree is {tree!r} (it must be 'auto', 'brute', 4 or 8)")
+            raise InvalidArgument(f"tree is {tree!r} (it must be 'auto', 'brute', 4, 8, 14 or 18)")
         return _TREES[tree]
     return _option("tree", tree, 2**32 - 1)
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "chroma2/session.h"
+#include "geometry/scene_trees.h"
 #include "pipeline/orchestrator.h"
 
 /** Changes when the arithmetic of any history changes. */
@@ -66,8 +67,8 @@ options_complete(chroma2_session_options *o)
         "chunk_size is %u (it must lie in [1, %d])", o->chunk_size, (int)MAX_CHUNK_SIZE);
     REQUIRE(o->queue_capacity < 1ull << 31, CHROMA2_INVALID_ARGUMENT,
         "queue_capacity is %llu (it must be below 2^31)", (unsigned long long)o->queue_capacity);
-    REQUIRE(o->tree == 0 || o->tree == 1 || o->tree == 4 || o->tree == 8, CHROMA2_INVALID_ARGUMENT,
-        "tree is %u (0, 1, 4 or 8)", o->tree);
+    REQUIRE(o->tree <= 1 || tree_kind_is_wide(o->tree), CHROMA2_INVALID_ARGUMENT,
+        "tree is %u (0, 1, 4, 8, 14 or 18)", o->tree);
     REQUIRE(o->events_in_flight <= 65535, CHROMA2_INVALID_ARGUMENT,
         "events_in_flight is %u (it must lie in [1, 65535])", o->events_in_flight);
     REQUIRE(o->open_blocks < MAX_OPEN_BLOCKS, CHROMA2_INVALID_ARGUMENT,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** One body for two compilers: the only place in src/ with compiler conditionals.
- *  Offers CHROMA2_HOST_DEVICE, bit casts, and atomics on plain integers with order and scope. */
+ *  Offers CHROMA2_HOST_DEVICE, bit casts, integer operations that GPUs do in one instruction, and
+ *  atomics on plain integers with order and scope. */
 #pragma once
 #include <math.h>
 #include <stdbool.h>
@@ -17,6 +18,8 @@
 #define CHROMA2_HOST_DEVICE static inline __attribute__((unused))
 #define CHROMA2_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #endif
+
+#define CHROMA2_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
 /** The bits of a float as an integer, and back. */
 CHROMA2_HOST_DEVICE uint32_t
@@ -59,6 +62,59 @@ CHROMA2_HOST_DEVICE float
 clamp_float(float value, float low, float high)
 {
     return value < low ? low : (value > high ? high : value);
+}
+
+/** The largest of three and 0. Bits of floats, taken as signed integers, sort like the floats
+ *  among those >= +0, and every other float counts as less than 0. */
+CHROMA2_HOST_DEVICE int32_t
+max3_relu_i32(int32_t a, int32_t b, int32_t c)
+{
+#if defined(__CUDA_ARCH__)
+    return __vimax3_s32_relu(a, b, c);
+#else
+    const int32_t ab = a > b ? a : b;
+    const int32_t abc = ab > c ? ab : c;
+    return abc > 0 ? abc : 0;
+#endif
+}
+
+CHROMA2_HOST_DEVICE int32_t
+min3_i32(int32_t a, int32_t b, int32_t c)
+{
+#if defined(__CUDA_ARCH__)
+    return __vimin3_s32(a, b, c);
+#else
+    const int32_t ab = a < b ? a : b;
+    return ab < c ? ab : c;
+#endif
+}
+
+/* Which half of a word: a byte selector of a GPU, in which the host finds how far to shift. */
+#define HALF_LOW  0x7104u
+#define HALF_HIGH 0x7324u
+
+/** The float whose bits are 0x3f000000 | half << 8: one byte permutation on a GPU. A half
+ *  0x8000 | q makes 1 + q 2^-15. */
+CHROMA2_HOST_DEVICE float
+half_to_float(uint32_t word, uint32_t half)
+{
+#if defined(__CUDA_ARCH__)
+    return __uint_as_float(__byte_perm(word, 0x3f000000u, half));
+#else
+    return bits_float(0x3f000000u | (word >> (half >> 5 & 16u) & 0xffffu) << 8);
+#endif
+}
+
+/** Promises that a pointer which was read from memory points to a GPU's global memory: loads
+ *  through it become plain global ones. The host has one memory. */
+CHROMA2_HOST_DEVICE void
+assume_global(const void *pointer)
+{
+#if defined(__CUDA_ARCH__)
+    __builtin_assume(__isGlobal(pointer));
+#else
+    (void)pointer;
+#endif
 }
 
 /* Atomics on plain integers: atomic_<operation>_<order>_<type>. Device scope under CUDA.

@@ -8,7 +8,7 @@
  *  Frames are for boxes only: triangles are always tested in world coordinates. A box is left out
  *  only if the ray, in its interval [-zone, nearest hit so far], misses it widened by more than the
  *  rounding of both tests. Included by trace_view.h. */
-#include "geometry/trace_view.h"
+#include "geometry/trace_search_view.h"
 
 #if defined(BVH_WIDTH)
 #include "geometry/bvh_node_view.h"
@@ -80,8 +80,8 @@ CHROMA2_HOST_DEVICE trace_hit
 BVH_NAME(trace_wide)(const scene_view *scene, const trace_ray *ray, trace_work *work)
 {
     const BVH_NAME(bvh_node) *const nodes = (const BVH_NAME(bvh_node) *)scene->nodes;
-    const float pad = BVH_PAD * max_float(vec3_max_abs(ray->origin), scene->zone_mm * 0x1p20f);
-    const bvh_frame world = bvh_frame_make(ray->origin, ray->direction, pad);
+    const trace_line line = trace_world_line(scene, ray);
+    const bvh_frame world = bvh_frame_make(line.origin, line.direction, line.pad);
     bvh_frame frame = world;
     uint32_t inside = NO_PRIMITIVE; // the placement whose frame this is
     trace_search search = trace_search_make(scene, ray);
@@ -108,15 +108,14 @@ BVH_NAME(trace_wide)(const scene_view *scene, const trace_ray *ray, trace_work *
             const uint32_t n_items = bvh_leaf_count(entry.child);
             work->triangles += n_items;
             for (uint32_t i = first; i < first + n_items; ++i) {
-                const top_item item = inside == NO_PRIMITIVE
-                                          ? scene->top_items[i]
-                                          : top_item_make(inside, scene->mesh_items[i]);
+                const top_item item = scene_leaf_item(scene, inside, i);
                 if (item.triangle != NO_PRIMITIVE) {
                     trace_test(&search, item.placement, item.triangle);
                 } else { // an instance is alone in its leaf
                     const placement_record *const placed = scene->placements + item.placement;
+                    const trace_line local = trace_local_line(scene, ray, placed);
                     inside = item.placement;
-                    frame = trace_local_frame(placed, ray, pad);
+                    frame = bvh_frame_make(local.origin, local.direction, local.pad);
                     stack[height].key = 0;
                     stack[height].child = BVH_EMPTY;
                     stack[height + 1].key = 0;

@@ -191,7 +191,7 @@ scene_check_openings(chroma2_scene *self, const growable *open)
     if (open->n == 0) {
         return CHROMA2_OK;
     }
-    TRY(scene_trees_collapse(self->trees->trees, TREE_WIDE4, &wide));
+    TRY(scene_trees_collapse(self->trees->trees, &view, TREE_WIDE4, &wide));
     wide_trees_bind(wide, &view);
     probe_run(&rays, open);
     if (rays.n_escapes > 0 || rays.n_enclosed == 0) {

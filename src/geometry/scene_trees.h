@@ -45,22 +45,40 @@ scene_trees_view scene_trees_look(const scene_trees *trees);
 /** NULL is a no-op. */
 void scene_trees_destroy(scene_trees *trees);
 
-/** Wide trees in three arrays, ready to copy to a device. */
+/** Wide trees in a few arrays, ready to copy to a device. Some have no items, by the kind of tree. */
 typedef struct wide_trees {
-    void *nodes; // bvh_node4 or bvh_node8, 64-byte aligned; node 0: top root, node 1 + m: mesh m
+    void *nodes; // bvh_node or quant_node, 64-byte aligned; node 0: top root, node 1 + m: mesh m
     top_item *top_items;
     uint32_t *mesh_items;
-    uint32_t width; // TREE_WIDE4 or TREE_WIDE8
-    uint32_t n_nodes, n_top_items, n_mesh_items;
-    size_t nodes_bytes;
+    tree_grid *grids;
+    leaf_triangle *leaf_triangles;
+    uint32_t kind; // enum tree_kind, not TREE_BRUTE
+    uint32_t n_nodes;
+    size_t node_bytes;
+    uint32_t n_top_items, n_mesh_items, n_grids, n_leaf_triangles;
 } wide_trees;
 
-/** Collapses to 4 or 8 children a node. errors: OUT_OF_MEMORY, UNSUPPORTED (2^28 mesh items) */
+/** The arrays of wide_trees and scene_view: name, items, bytes of an item. */
+#define WIDE_TREES_LIST(X)                                                                         \
+    X(nodes, n_nodes, trees->node_bytes)                                                           \
+    X(top_items, n_top_items, sizeof(top_item))                                                    \
+    X(mesh_items, n_mesh_items, sizeof(uint32_t))                                                  \
+    X(grids, n_grids, sizeof(tree_grid))                                                           \
+    X(leaf_triangles, n_leaf_triangles, sizeof(leaf_triangle))
+
+/** Whether a number is a kind of tree that scene_trees_collapse makes. */
+bool tree_kind_is_wide(uint32_t kind);
+
+/** Collapses to a kind of wide tree.
+ *  scene   that the trees were built for: its tables are read, nodes and items are not
+ *  errors  OUT_OF_MEMORY, UNSUPPORTED (2^28 items in leaves) */
 CHROMA2_MUST_CHECK chroma2_status scene_trees_collapse(
-    const scene_trees *trees, uint32_t width, wide_trees **out_wide);
+    const scene_trees *trees, const scene_view *scene, uint32_t kind, wide_trees **out_wide);
 
 /** Points the scene at the trees; the scene borrows them. */
-void wide_trees_bind(const wide_trees *wide, scene_view *scene);
+void wide_trees_bind(const wide_trees *trees, scene_view *scene);
+
+size_t wide_trees_bytes(const wide_trees *trees);
 
 /** NULL is a no-op. */
-void wide_trees_destroy(wide_trees *wide);
+void wide_trees_destroy(wide_trees *trees);

@@ -21,7 +21,7 @@ enum { PLACEMENT_WORLD = 1 }; // placement_record.flags: vertices already are wo
 
 /** One solid run of world triangles or one instance of a mesh. World corner = R v + d, each
  *  component fmaf(r2, v.z, fmaf(r1, v.y, fmaf(r0, v.x, d))), rounded to float. 96 bytes. */
-typedef struct placement_record {
+typedef struct CHROMA2_ALIGNED(16) placement_record {
     float rotation[9]; // row-major
     float displacement[3];
     uint32_t root;           // first node of the mesh's tree in `nodes`: 1 + mesh index
@@ -49,6 +49,25 @@ typedef struct top_item {
     uint32_t placement;
     uint32_t triangle; // local index; NO_PRIMITIVE: descend into the instance's own tree
 } top_item;
+
+/** The uniform grid that the boxes of one tree lie on: plane = base + extent f, f in [1, 2) and a
+ *  multiple of 2^-15. 32 bytes. */
+typedef struct CHROMA2_ALIGNED(16) tree_grid {
+    float base[3], extent[3];
+    float spare[2];
+} tree_grid;
+
+/** A leaf item with its corners, in the order of the leaves. Of the top-level tree: a world
+ *  triangle, or a whole instance (triangle NO_PRIMITIVE, corners unused). Of a mesh's: corners in
+ *  the mesh's own frame, placement unused. 48 bytes, three loads. */
+typedef struct CHROMA2_ALIGNED(16) leaf_triangle {
+    float corner0[3];
+    uint32_t triangle; // local index
+    float corner1[3];
+    uint32_t placement;
+    float corner2[3];
+    uint32_t spare;
+} leaf_triangle;
 
 /** A cumulative distribution on a uniform grid, linear between; y[0] = 0, y[n-1] = 1. */
 typedef struct cdf_record {
@@ -153,8 +172,15 @@ typedef struct wavelength_grid {
     uint32_t n;
 } wavelength_grid;
 
-/** Which structure finds the nearest hit. All give the same bytes. */
-enum tree_kind { TREE_BRUTE = 0, TREE_WIDE4 = 4, TREE_WIDE8 = 8 };
+/** Which structure finds the nearest hit. All give the same bytes. Of a tree, the last decimal is
+ *  its width. */
+enum tree_kind {
+    TREE_BRUTE = 0,
+    TREE_WIDE4 = 4, // boxes of floats, leaf items by index
+    TREE_WIDE8 = 8,
+    TREE_QUANT4 = 14, // boxes on a grid, leaf items with their corners: fewer loads, for GPUs
+    TREE_QUANT8 = 18,
+};
 
 typedef struct scene_view {
     const float *vertices; // [n_vertices, 3]
@@ -171,11 +197,13 @@ typedef struct scene_view {
     const void *nodes;          // of the kind `tree` says; node 0: top level, node 1 + m: mesh m
     const top_item *top_items;  // leaves of the top-level tree point here
     const uint32_t *mesh_items; // leaves of the meshes' trees: local triangle indices
-    uint32_t tree;              // enum tree_kind
+    const tree_grid *grids;     // of TREE_QUANT*: one for each root, indexed like its node
+    const leaf_triangle *leaf_triangles; // of TREE_QUANT*: leaves of all trees point here
+    uint32_t tree;                       // enum tree_kind
     uint32_t n_placements, n_materials, n_surfaces, n_solids;
     uint32_t n_primitives;
     float world_low[3], world_high[3]; // bounds of every world corner
-    float zone_mm; // 2^-20 of the largest absolute world coordinate: see trace_view.h
+    float zone_mm; // 2^-20 of the largest absolute world coordinate: see trace_search_view.h
 } scene_view;
 
 /** Linear between grid points, flat beyond them, never past the ends. NaN gives the first value. */
@@ -253,6 +281,19 @@ scene_corners(
     for (int i = 0; i < 3; ++i) {
         out[i] = placement_corner(placement, scene->vertices + 3u * (size_t)t->vertex[i]);
     }
+}
+
+/** A leaf item of the tree of placement `inside`, or of the top-level tree for NO_PRIMITIVE. */
+CHROMA2_HOST_DEVICE top_item
+scene_leaf_item(const scene_view *scene, uint32_t inside, uint32_t index)
+{
+    top_item item;
+    if (inside == NO_PRIMITIVE) {
+        return scene->top_items[index];
+    }
+    item.placement = inside;
+    item.triangle = scene->mesh_items[index];
+    return item;
 }
 
 /** Media and surface of a placement's local triangle. */

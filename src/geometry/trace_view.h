@@ -1,155 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Ray to nearest hit. The hit is defined by geometry alone: the smallest (t, global primitive id)
- *  among the triangles that count; trees only cull. */
+/** Ray to nearest hit, by whichever tree there is. trace_search_view.h says what counts. */
 #pragma once
-#include "geometry/bvh_frame_view.h"
-#include "geometry/scene_view.h"
-#include "geometry/triangle_view.h"
-
-/* Which triangles count. Let t be the signed distance of the watertight test on world corners.
- *   t >= t_max                  no (t_max is exclusive; compared with t clamped to >= 0)
- *   t >  zone_mm                yes
- *   t < -zone_mm                no
- *   otherwise, in the zone around the origin, where rounding may have put the photon on the
- *   wrong side of a face it stands on:
- *     the primitive it just left: no
- *     medium not known yet, or both sides of the triangle the same medium: yes if t > 0
- *     else: yes if the side it is met from is the carried medium; t is clamped to 0.
- * The side it is met from is the sign of the test's determinant, never a rounded normal.
- * The nearest hit is the minimum of (clamped t, global primitive id). */
-
-/** What a search needs to know. */
-typedef struct trace_ray {
-    vec3 origin, direction; // direction is a unit vector
-    float t_max;            // FLT_MAX: no limit
-    uint32_t medium;        // the carried medium, NO_MEDIUM before the first hit
-    uint32_t last;          // primitive the photon just left, NO_PRIMITIVE if none
-} trace_ray;
-
-/** Where it ends. primitive == NO_PRIMITIVE: nothing was met. */
-typedef struct trace_hit {
-    float t;            // >= 0
-    uint32_t primitive; // global id
-    uint32_t placement;
-    uint32_t triangle;     // local to the placement
-    uint32_t from_outside; // 1: met from the side the normal points to
-} trace_hit;
-
-/** Work done by searches, for the metrics. */
-typedef struct trace_work {
-    uint32_t nodes, triangles;
-} trace_work;
-
-/** A search under way: the ray, its shear, and the nearest hit so far (t_max if none). */
-typedef struct trace_search {
-    const scene_view *scene;
-    const trace_ray *ray;
-    trace_setup setup;
-    trace_hit best;
-} trace_search;
-
-CHROMA2_HOST_DEVICE trace_search
-trace_search_make(const scene_view *scene, const trace_ray *ray)
-{
-    trace_search search;
-    search.scene = scene;
-    search.ray = ray;
-    search.setup = trace_setup_make(ray->origin, ray->direction);
-    search.best.t = ray->t_max;
-    search.best.primitive = NO_PRIMITIVE;
-    search.best.placement = NO_PRIMITIVE;
-    search.best.triangle = NO_PRIMITIVE;
-    search.best.from_outside = 0;
-    return search;
-}
-
-/** Whether a triangle met within the zone counts: see the head of this file. */
-CHROMA2_HOST_DEVICE bool
-trace_counts_in_zone(const trace_search *search, const trace_hit *candidate)
-{
-    const trace_ray *const ray = search->ray;
-    if (candidate->primitive == ray->last) {
-        return false;
-    }
-    const scene_view *const scene = search->scene;
-    const interface_record media =
-        scene_interface(scene, scene->placements + candidate->placement, candidate->triangle);
-    if (ray->medium == NO_MEDIUM || media.inside == media.outside) {
-        return candidate->t > 0.0f;
-    }
-    return (candidate->from_outside != 0 ? media.outside : media.inside) == ray->medium;
-}
-
-/** Tests one triangle and keeps it if it counts and is nearer: the only place where hits are made.
- *  Testing a triangle twice changes nothing. */
-CHROMA2_HOST_DEVICE void
-trace_test(trace_search *search, uint32_t placement, uint32_t triangle)
-{
-    const scene_view *const scene = search->scene;
-    const placement_record *const placed = scene->placements + placement;
-    vec3 corner[3];
-    triangle_hit met;
-    scene_corners(scene, placed, triangle, corner);
-    if (!triangle_intersect(&search->setup, corner, &met) || !(met.t >= -scene->zone_mm)) {
-        return;
-    }
-    trace_hit candidate;
-    candidate.t = met.t;
-    candidate.primitive = placed->first_primitive + triangle;
-    candidate.placement = placement;
-    candidate.triangle = triangle;
-    candidate.from_outside = met.from_outside;
-    if (met.t <= scene->zone_mm && !trace_counts_in_zone(search, &candidate)) {
-        return;
-    }
-    candidate.t = met.t > 0.0f ? met.t : 0.0f;
-    if (candidate.t < search->best.t ||
-        (candidate.t == search->best.t && candidate.primitive < search->best.primitive &&
-            candidate.t < search->ray->t_max)) {
-        search->best = candidate;
-    }
-}
-
-/** The nearest hit by asking every triangle: the definition, and the oracle of every test. */
-CHROMA2_HOST_DEVICE trace_hit
-trace_brute(const scene_view *scene, const trace_ray *ray, trace_work *work)
-{
-    trace_search search = trace_search_make(scene, ray);
-    for (uint32_t p = 0; p < scene->n_placements; ++p) {
-        const uint32_t n_triangles = scene->placements[p].n_triangles;
-        for (uint32_t i = 0; i < n_triangles; ++i) {
-            trace_test(&search, p, i);
-        }
-        work->triangles += n_triangles;
-    }
-    return search.best;
-}
-
-CHROMA2_HOST_DEVICE top_item
-top_item_make(uint32_t placement, uint32_t triangle)
-{
-    top_item item;
-    item.placement = placement;
-    item.triangle = triangle;
-    return item;
-}
-
-/** The ray in an instance's own coordinates, for boxes. The pad grows by the rounding of this
- *  transform and by that of the world corners against the mesh's own. */
-CHROMA2_HOST_DEVICE bvh_frame
-trace_local_frame(const placement_record *placed, const trace_ray *ray, float pad)
-{
-    const float *const r = placed->rotation;
-    const float *const d = placed->displacement;
-    const vec3 column[3] = {
-        vec3_make(r[0], r[3], r[6]), vec3_make(r[1], r[4], r[7]), vec3_make(r[2], r[5], r[8])};
-    const vec3 from = vec3_sub(ray->origin, vec3_make(d[0], d[1], d[2]));
-    const vec3 origin =
-        vec3_make(vec3_dot(column[0], from), vec3_dot(column[1], from), vec3_dot(column[2], from));
-    const vec3 direction = vec3_make(vec3_dot(column[0], ray->direction),
-        vec3_dot(column[1], ray->direction), vec3_dot(column[2], ray->direction));
-    return bvh_frame_make(origin, direction, 2.0f * pad + placed->pad_mm);
-}
+#include "geometry/bvh_quant_view.h"
+#include "geometry/trace_search_view.h"
 
 #define BVH_WIDTH 4
 #include "geometry/bvh_trace_view.h"
@@ -168,6 +21,10 @@ trace_nearest(const scene_view *scene, const trace_ray *ray, trace_work *work)
         return trace_wide4(scene, ray, work);
     case TREE_WIDE8:
         return trace_wide8(scene, ray, work);
+    case TREE_QUANT4:
+        return trace_quant4(scene, ray, work);
+    case TREE_QUANT8:
+        return trace_quant8(scene, ray, work);
     default:
         return trace_brute(scene, ray, work);
     }

@@ -51,11 +51,10 @@ binding_copy(scene_binding *self, const mem_ops *memory)
 #undef X
     if (self->trees != NULL) {
         const wide_trees *const trees = self->trees;
-        TRY(array_copy(self, memory, trees->nodes, trees->nodes_bytes, &view->nodes));
-        TRY(array_copy(self, memory, trees->top_items, trees->n_top_items * sizeof(top_item),
-            (const void **)&view->top_items));
-        TRY(array_copy(self, memory, trees->mesh_items, trees->n_mesh_items * sizeof(uint32_t),
-            (const void **)&view->mesh_items));
+#define X(name, n, item_bytes)                                                                     \
+    TRY(array_copy(self, memory, trees->name, trees->n *item_bytes, (const void **)&view->name));
+        WIDE_TREES_LIST(X)
+#undef X
         wide_trees_destroy(self->trees);
         self->trees = NULL;
     }
@@ -72,10 +71,9 @@ binding_make(scene_binding *self, const chroma2_scene *scene, uint32_t tree, con
     self->view.tree = tree;
     self->scene = chroma2_scene_retain((chroma2_scene *)(uintptr_t)scene);
     if (tree != TREE_BRUTE) {
-        TRY(scene_trees_collapse(scene_trees_of(scene), tree, &self->trees));
+        TRY(scene_trees_collapse(scene_trees_of(scene), &self->view, tree, &self->trees));
         wide_trees_bind(self->trees, &self->view);
-        self->bytes = self->trees->nodes_bytes + self->trees->n_top_items * sizeof(top_item) +
-                      self->trees->n_mesh_items * sizeof(uint32_t);
+        self->bytes = wide_trees_bytes(self->trees);
     }
     if (!memory->is_host_addressable) {
         TRY(binding_copy(self, memory));

@@ -386,9 +386,9 @@ rays_meet_the_nearest_wall(void **state)
         {0.0f, 1e-15f, 0.0f}};
     static const float expected_mm[N] = {
         1000.0f, 1010.0f, 1.0f, 1000.0f, INFINITY, INFINITY, 998.0f};
-    static const uint32_t trees[] = {1, 4, 8};
+    static const uint32_t trees[] = {1, 4, 8, 14, 18};
     int32_t first[N];
-    for (int k = 0; k < 3; ++k) {
+    for (int k = 0; k < 5; ++k) {
         options.tree = trees[k];
         chroma2_session *const session = events_open("wide", &options);
         float distance_mm[N];

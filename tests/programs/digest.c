@@ -4,7 +4,7 @@
  *
  *      digest SCENE N_PHOTONS [option=value ...]
  *      SCENE: a name of TEST_SCENE_LIST, or file:PATH (written by validation/dump_scene.py)
- *      options: threads chunk capacity microsteps tree no_cull max_steps memory_mib block_log2
+ *      options: threads chunk capacity microsteps tree(1 4 8 14 18) no_cull max_steps memory_mib block_log2
  *               blocks(open at once) physics(0 chroma, 1 precise) device(0.. a GPU) keep(bits)
  *               wavelength(nm) tracks(of every n-th photon) repeat(events, each timed)
  *

@@ -92,11 +92,11 @@ main(int argc, char **argv)
     toy_mesh_reset(&mesh);
     toy_scene_commit(scene, n_threads);
     uint64_t n_bad = 0;
-    for (uint32_t tree = 4; tree <= 8; tree += 4) {
-        toy_scene_use(scene, tree);
-        const uint64_t n = count_leaks(&scene->view, n_rays / 2, n_threads);
+    for (int i = 0; i < TOY_N_TREES; ++i) {
+        toy_scene_use(scene, toy_trees[i]);
+        const uint64_t n = count_leaks(&scene->view, n_rays / TOY_N_TREES, n_threads);
         printf("{\"triangles\": %u, \"tree\": %u, \"rays\": %llu, \"leaks\": %llu}\n",
-            scene->view.n_primitives, tree, (unsigned long long)(n_rays / 2),
+            scene->view.n_primitives, toy_trees[i], (unsigned long long)(n_rays / TOY_N_TREES),
             (unsigned long long)n);
         n_bad += n;
     }

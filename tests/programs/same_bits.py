@@ -38,13 +38,15 @@ SETTINGS = [
     ("threads=7 microsteps=1000 block_log2=8", 1),
     ("threads=2 tree=4", 1),
     ("threads=2 tree=8", 1),
+    ("threads=2 tree=14", 1),
+    ("threads=2 tree=18", 2),
     ("threads=2 tree=1", 4),
     ("threads=2 no_cull=1", 1),
     ("threads=2 no_cull=1 tree=1", 8),
 ]
 PRECISE = [("physics=1 threads=7", 1), ("physics=1 threads=2 tree=4 microsteps=1", 1)]
 ISAS = ["baseline", "v3", "v4"]
-ISA_SETTINGS = ["threads=2", "physics=1 tree=4"]
+ISA_SETTINGS = ["threads=2", "physics=1 tree=4", "tree=14"]
 OTHER_BUILDS = [("threads=1", 1), ("threads=2 tree=4 microsteps=3", 2), ("physics=1 threads=2", 2)]
 SLOTS_RUN_OUT = {"capacity=1", "capacity=128"}  # here parents of the cascade must have waited
 

@@ -2,6 +2,7 @@
 /** Bounces photons within closed walls that absorb one in 10,000 and looks for those that get out.
  *
  *      wall_leak [wall hits a case = 1e7] [threads = 1] [law | all | number of a case] [seed = 1]
+ *                [tree = 4]
  *
  *  exit 1 if a photon leaks or meets a wall from outside, or if STUCK is above 1e-9 a hit. Of the
  *  last case, a sharper edge than photons can be promised to leave, only the numbers are shown. */
@@ -130,10 +131,10 @@ worker_run(void *argument)
 }
 
 static leak_counts
-run_case(const leak_case *wanted, uint64_t hits, uint32_t n_threads, uint64_t seed)
+run_case(const leak_case *wanted, uint64_t hits, uint32_t n_threads, uint64_t seed, uint32_t tree)
 {
     static leak_worker workers[MAX_THREADS];
-    physics_fixture *const f = fixture_create(make_mesh(wanted), TREE_WIDE4);
+    physics_fixture *const f = fixture_create(make_mesh(wanted), tree);
     const float a = wanted->away_mm;
     leak_counts sum = {0, 0, 0, 0, 0, 0, 0};
     f->surfaces[0] = fixture_surface(f, 1e-4f, 0.0f, 0.5f, 0.4999f);
@@ -172,6 +173,7 @@ main(int n_arguments, char **arguments)
     const uint32_t threads = n_arguments > 2 ? (uint32_t)atoi(arguments[2]) : 1;
     const char *const which = n_arguments > 3 ? arguments[3] : "law";
     const uint64_t seed = n_arguments > 4 ? strtoull(arguments[4], NULL, 0) : 1;
+    const uint32_t tree = n_arguments > 5 ? (uint32_t)atoi(arguments[5]) : TREE_WIDE4;
     const bool is_one = which[0] >= '0' && which[0] <= '9';
     const int first = is_one ? atoi(which) : 0;
     const int end = is_one ? first + 1 : (strcmp(which, "all") == 0 ? N_CASES : N_LAW_CASES);
@@ -179,7 +181,7 @@ main(int n_arguments, char **arguments)
     printf("seed %llu\n", (unsigned long long)seed);
     for (int i = first; i < end && i < N_CASES; i++) {
         const leak_counts c =
-            run_case(&cases[i], hits, threads < MAX_THREADS ? threads : MAX_THREADS, seed);
+            run_case(&cases[i], hits, threads < MAX_THREADS ? threads : MAX_THREADS, seed, tree);
         const bool fails =
             c.leaks + c.mismatches + c.faults > 0 || (double)c.stuck > 1e-9 * (double)c.hits;
         printf("%d %-12s half %4g mm, %5g mm away, scatters in %g mm: %llu hits, %llu photons, "

@@ -33,6 +33,7 @@ OPTIONS = [
     {"tree": "brute"},
     {"tree": 4, "cull": False},
     {"tree": 8, "memory_bytes": 256 << 20},
+    {"tree": 14},
     {"events_in_flight": 1, "open_blocks": 1},
     {"secondaries": True},
     {"compact_occupancy": 0.9, "compact_age_us": 1},

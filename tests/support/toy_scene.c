@@ -16,6 +16,8 @@ static const float toy_tables[6] = {1.33f, 1.33f, 1.0f, 1.0f, 1e12f, 1e12f};
 static const material_record toy_materials[2] = {
     {0, 0, 4, 4, 0, 0, 0.0f, 0, 0}, {2, 2, 4, 4, 0, 0, 0.0f, 0, 0}};
 
+const uint32_t toy_trees[TOY_N_TREES] = {TREE_WIDE4, TREE_WIDE8, TREE_QUANT4, TREE_QUANT8};
+
 uint64_t
 toy_bits(toy_random *random)
 {
@@ -353,8 +355,9 @@ toy_scene_destroy(toy_scene *scene)
     free(scene->meshes);
     free(scene->mesh_bounds);
     scene_trees_destroy(scene->trees);
-    wide_trees_destroy(scene->wide4);
-    wide_trees_destroy(scene->wide8);
+    for (int i = 0; i < TOY_N_TREES; ++i) {
+        wide_trees_destroy(scene->wide[i]);
+    }
     free(scene);
 }
 
@@ -472,16 +475,27 @@ toy_scene_commit(toy_scene *scene, uint32_t n_threads)
     set_bounds(view);
     require(
         scene_trees_build(view, scene->meshes, scene->n_meshes, n_threads, NULL, &scene->trees));
-    require(scene_trees_collapse(scene->trees, TREE_WIDE4, &scene->wide4));
-    require(scene_trees_collapse(scene->trees, TREE_WIDE8, &scene->wide8));
     view->tree = TREE_BRUTE;
 }
 
+const wide_trees *
+toy_scene_tree(toy_scene *scene, uint32_t kind)
+{
+    uint32_t i = 0;
+    while (i + 1 < TOY_N_TREES && toy_trees[i] != kind) {
+        ++i;
+    }
+    if (scene->wide[i] == NULL) {
+        require(scene_trees_collapse(scene->trees, &scene->view, kind, &scene->wide[i]));
+    }
+    return scene->wide[i];
+}
+
 void
-toy_scene_use(toy_scene *scene, uint32_t tree)
+toy_scene_use(toy_scene *scene, uint32_t kind)
 {
     scene->view.tree = TREE_BRUTE;
-    if (tree != TREE_BRUTE) {
-        wide_trees_bind(tree == TREE_WIDE4 ? scene->wide4 : scene->wide8, &scene->view);
+    if (kind != TREE_BRUTE) {
+        wide_trees_bind(toy_scene_tree(scene, kind), &scene->view);
     }
 }

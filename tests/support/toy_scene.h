@@ -33,6 +33,11 @@ void toy_mesh_move(toy_mesh *mesh, vec3 by);
 void toy_mesh_append(toy_mesh *mesh, const toy_mesh *more);
 void toy_mesh_reset(toy_mesh *mesh);
 
+enum { TOY_N_TREES = 4 };
+
+/** All kinds of wide trees: enum tree_kind. */
+extern const uint32_t toy_trees[TOY_N_TREES];
+
 typedef struct toy_scene {
     scene_view view; // valid after toy_scene_commit
     float *vertices;
@@ -42,7 +47,7 @@ typedef struct toy_scene {
     float (*mesh_bounds)[6];
     uint32_t n_vertices, n_triangles, n_meshes;
     scene_trees *trees;
-    wide_trees *wide4, *wide8;
+    wide_trees *wide[TOY_N_TREES]; // NULL: not asked for yet
 } toy_scene;
 
 toy_scene *toy_scene_create(void);
@@ -59,8 +64,11 @@ uint32_t toy_scene_place(
 toy_mesh toy_mesh_placed(
     const toy_mesh *mesh, const float rotation[9], const float displacement[3]);
 
-/** Fills the view and builds the trees; TREE_BRUTE is selected. Aborts if that fails. */
+/** Fills the view and builds the binary trees; TREE_BRUTE is selected. Aborts if that fails. */
 void toy_scene_commit(toy_scene *scene, uint32_t n_threads);
 
+/** The tree of a kind, made when it is first asked for. */
+const wide_trees *toy_scene_tree(toy_scene *scene, uint32_t kind);
+
 /** Selects the structure that trace_nearest uses. */
-void toy_scene_use(toy_scene *scene, uint32_t tree);
+void toy_scene_use(toy_scene *scene, uint32_t kind);

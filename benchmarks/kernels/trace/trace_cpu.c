@@ -147,11 +147,14 @@ measure(toy_scene *scene, const char *name, uint32_t tree, uint32_t n_rays, floa
         const double spent = seconds_now() - start;
         best = spent < best ? spent : best;
     }
-    printf("{\"scene\": \"%s\", \"triangles\": %u, \"tree\": %u, \"rays\": %u, "
-           "\"mrays_per_s\": %.4f, \"nodes_per_ray\": %.2f, \"triangles_per_ray\": %.2f, "
+    printf("{\"scene\": \"%s\", \"triangles\": %u, \"tree\": %u, \"tree_mb\": %.1f, "
+           "\"rays\": %u, \"mrays_per_s\": %.4f, \"nodes_per_ray\": %.2f, \"triangles_per_ray\": "
+           "%.2f, "
            "\"checksum\": \"%016llx\"}\n",
-        name, scene->view.n_primitives, tree, n_rays, 1e-6 * n_rays / best,
-        (double)work.nodes / n_rays, (double)work.triangles / n_rays, (unsigned long long)sum);
+        name, scene->view.n_primitives, tree,
+        tree == TREE_BRUTE ? 0.0 : 1e-6 * (double)wide_trees_bytes(toy_scene_tree(scene, tree)),
+        n_rays, 1e-6 * n_rays / best, (double)work.nodes / n_rays, (double)work.triangles / n_rays,
+        (unsigned long long)sum);
     free(rays);
 }
 
@@ -160,15 +163,13 @@ bench(toy_scene *scene, const char *name, uint32_t n_rays, float reach)
 {
     const double start = seconds_now();
     toy_scene_commit(scene, 1);
-    printf("{\"scene\": \"%s\", \"build_s\": %.3f, \"nodes4\": %u, \"nodes8\": %u, "
-           "\"top_items\": %u}\n",
-        name, seconds_now() - start, scene->wide4->n_nodes, scene->wide8->n_nodes,
-        scene->wide8->n_top_items);
+    printf("{\"scene\": \"%s\", \"build_s\": %.3f}\n", name, seconds_now() - start);
     if (scene->view.n_primitives < 10000) {
         measure(scene, name, TREE_BRUTE, n_rays / 100, reach);
     }
-    measure(scene, name, TREE_WIDE4, n_rays, reach);
-    measure(scene, name, TREE_WIDE8, n_rays, reach);
+    for (int i = 0; i < TOY_N_TREES; ++i) {
+        measure(scene, name, toy_trees[i], n_rays, reach);
+    }
     toy_scene_destroy(scene);
 }
 

@@ -164,14 +164,13 @@ test_trees_give_the_bytes_of_brute_force(void **state)
             trace_work work = {0, 0};
             for (int again = 0; again < 2; ++again) {
                 const trace_hit brute = trace_brute(&scene->view, &ray, &work);
-                toy_scene_use(scene, TREE_WIDE4);
-                const trace_hit wide4 = trace_nearest(&scene->view, &ray, &work);
-                toy_scene_use(scene, TREE_WIDE8);
-                const trace_hit wide8 = trace_nearest(&scene->view, &ray, &work);
-                toy_scene_use(flat, TREE_WIDE8);
+                for (int k = 0; k < TOY_N_TREES; ++k) {
+                    toy_scene_use(scene, toy_trees[k]);
+                    const trace_hit hit = trace_nearest(&scene->view, &ray, &work);
+                    check_same(&brute, &hit, s, i, toy_trees[k]);
+                }
+                toy_scene_use(flat, toy_trees[i % TOY_N_TREES]);
                 const trace_hit of_flat = trace_nearest(&flat->view, &ray, &work);
-                check_same(&brute, &wide4, s, i, 4);
-                check_same(&brute, &wide8, s, i, 8);
                 assert_int_equal(brute.primitive, of_flat.primitive);
                 assert_memory_equal(&brute.t, &of_flat.t, sizeof brute.t);
                 assert_int_equal(brute.from_outside, of_flat.from_outside);
@@ -203,7 +202,7 @@ check_no_leaks(toy_mesh *mesh, vec3 by, uint32_t n_rays)
         const vec3 from = vec3_add(by, vec3_scale(toy_direction(&random), 300.0f));
         const vec3 at = draw_point(&random, &scene->view, &primitive);
         const trace_ray ray = {from, vec3_normalize(vec3_sub(at, from)), FLT_MAX, 0, NO_PRIMITIVE};
-        toy_scene_use(scene, i % 2 == 0 ? TREE_WIDE4 : TREE_WIDE8);
+        toy_scene_use(scene, toy_trees[i % TOY_N_TREES]);
         const trace_hit hit = trace_nearest(&scene->view, &ray, &work);
         n_leaks += hit.primitive == NO_PRIMITIVE || hit.from_outside != 0 ? 1u : 0u;
     }
@@ -228,7 +227,7 @@ test_closed_meshes_do_not_leak(void **state)
     }
 }
 
-/** The rule at the head of trace_view.h, case by case: a water cube in air, seen from its face. */
+/** The rule at the head of trace_search_view.h, case by case: a water cube in air, seen from its face. */
 static void
 test_zone_rule(void **state)
 {
@@ -259,8 +258,9 @@ test_zone_rule(void **state)
             vec3_make(1.0f, 0.0f, 0.0f), FLT_MAX, cases[i].medium, NO_PRIMITIVE};
         const float expected =
             cases[i].t > 0.0f ? 1000.0f - (1000.0f + cases[i].offset) : cases[i].t;
-        for (uint32_t tree = 0; tree <= 8; tree += 4) {
+        for (int k = 0; k <= TOY_N_TREES; ++k) {
             trace_work work = {0, 0};
+            const uint32_t tree = k < TOY_N_TREES ? toy_trees[k] : TREE_BRUTE;
             toy_scene_use(scene, tree);
             trace_hit hit = trace_nearest(&scene->view, &ray, &work);
             if (hit.primitive == NO_PRIMITIVE ? expected != -1.0f : hit.t != expected) {
