@@ -13,7 +13,8 @@
  *   otherwise, in the zone around the origin, where rounding may have put the photon on the
  *   wrong side of a face it stands on:
  *     the primitive it just left: no
- *     medium not known yet, or both sides of the triangle the same medium: yes if t > 0
+ *     medium not known yet, or both sides of the triangle the same medium: yes if its plane lies
+ *     ahead of the origin, by the sign in double; so light that starts on a face is not caught by it
  *     else: yes if the side it is met from is the carried medium; t is clamped to 0.
  * The side it is met from is the sign of the test's determinant, never a rounded normal.
  * The nearest hit is the minimum of (clamped t, global primitive id). */
@@ -65,7 +66,7 @@ trace_search_make(const scene_view *scene, const trace_ray *ray)
 
 /** Whether a triangle met within the zone counts: see the head of this file. */
 CHROMA2_HOST_DEVICE bool
-trace_counts_in_zone(const trace_search *search, const trace_hit *candidate)
+trace_counts_in_zone(const trace_search *search, const vec3 corner[3], const trace_hit *candidate)
 {
     const trace_ray *const ray = search->ray;
     if (candidate->primitive == ray->last) {
@@ -75,7 +76,7 @@ trace_counts_in_zone(const trace_search *search, const trace_hit *candidate)
     const interface_record media =
         scene_interface(scene, scene->placements + candidate->placement, candidate->triangle);
     if (ray->medium == NO_MEDIUM || media.inside == media.outside) {
-        return candidate->t > 0.0f;
+        return triangle_is_ahead(ray->origin, corner, candidate->from_outside);
     }
     return (candidate->from_outside != 0 ? media.outside : media.inside) == ray->medium;
 }
@@ -97,7 +98,7 @@ trace_test_corners(
     candidate.placement = placement;
     candidate.triangle = triangle;
     candidate.from_outside = met.from_outside;
-    if (met.t <= scene->zone_mm && !trace_counts_in_zone(search, &candidate)) {
+    if (met.t <= scene->zone_mm && !trace_counts_in_zone(search, corner, &candidate)) {
         return;
     }
     candidate.t = met.t > 0.0f ? met.t : 0.0f;

@@ -102,3 +102,20 @@ triangle_intersect(const trace_setup *s, const vec3 corner[3], triangle_hit *out
     out_hit->from_outside = det > 0.0f ? 1u : 0u;
     return true;
 }
+
+/** Whether a triangle's plane lies ahead of the ray, exactly where the origin is on it, up to the
+ *  rounding of doubles elsewhere: the sign of t, which the float t has not where it is small.
+ *  from_outside  of the hit: the plane lies ahead if the origin is on the side it is met from */
+CHROMA2_HOST_DEVICE bool
+triangle_is_ahead(vec3 origin, const vec3 corner[3], uint32_t from_outside)
+{
+    const double e1[3] = {(double)corner[1].x - (double)corner[0].x,
+        (double)corner[1].y - (double)corner[0].y, (double)corner[1].z - (double)corner[0].z};
+    const double e2[3] = {(double)corner[2].x - (double)corner[0].x,
+        (double)corner[2].y - (double)corner[0].y, (double)corner[2].z - (double)corner[0].z};
+    const double height =
+        ((double)corner[0].x - (double)origin.x) * (e1[1] * e2[2] - e1[2] * e2[1]) +
+        ((double)corner[0].y - (double)origin.y) * (e1[2] * e2[0] - e1[0] * e2[2]) +
+        ((double)corner[0].z - (double)origin.z) * (e1[0] * e2[1] - e1[1] * e2[0]);
+    return from_outside != 0 ? height < 0.0 : height > 0.0;
+}

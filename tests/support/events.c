@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,10 +18,29 @@
         }                                                                                          \
     } while (0)
 
+int32_t
+events_device(void)
+{
+    const char *const text = getenv("CHROMA2_TEST_DEVICE");
+    if (text == NULL || strcmp(text, "cpu") == 0) {
+        return CHROMA2_DEVICE_CPU;
+    }
+    char *end = NULL;
+    const long number = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || number < 0 || number > 1023) {
+        fail_msg("CHROMA2_TEST_DEVICE is \"%s\" (\"cpu\", or the number of a GPU)", text);
+    }
+    return (int32_t)number;
+}
+
 chroma2_session_options
 events_options(void)
 {
+    static int32_t device;
     chroma2_session_options options = chroma2_session_options_default();
+    device = events_device();
+    options.devices = &device;
+    options.n_devices = 1;
     options.seed = 20260101;
     options.threads = 2;
     options.memory_bytes = 64u << 20;

@@ -4,7 +4,11 @@
 #pragma once
 #include "support/scenes.h"
 
-/** Two workers, 64 MiB, seed 20260101. */
+/** The device that sessions of tests run on: CHROMA2_TEST_DEVICE, "cpu" (the default) or the number
+ *  of a GPU. */
+int32_t events_device(void);
+
+/** events_device(), two workers, 64 MiB, seed 20260101. */
 chroma2_session_options events_options(void);
 
 /** Opens a session on a test scene by name; options NULL: events_options(). */

@@ -6,80 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support/toy_scene.h"
-
-#define MUST(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) != CHROMA2_OK) {                                                                \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, chroma2_error_detail());            \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-static chroma2_table
-constant(const double *value)
-{
-    chroma2_table table;
-    memset(&table, 0, sizeof table);
-    table.y = value;
-    table.n = 1;
-    return table;
-}
-
-static uint32_t
-add_medium(chroma2_scene *scene, const char *name, double index, double absorption_mm,
-    double scattering_mm)
-{
-    chroma2_material m = chroma2_material_default();
-    uint32_t number = 0;
-    m.name = name;
-    m.refractive_index = constant(&index);
-    m.absorption_length_mm = constant(&absorption_mm);
-    m.scattering_length_mm = constant(&scattering_mm);
-    MUST(chroma2_scene_add_material(scene, &m, &number));
-    return number;
-}
-
-static int32_t
-add_surface(chroma2_scene *scene, const char *name, double absorb, double detect, double diffuse,
-    double specular)
-{
-    const chroma2_named_table tables[4] = {{"absorb", constant(&absorb)},
-        {"detect", constant(&detect)}, {"reflect_diffuse", constant(&diffuse)},
-        {"reflect_specular", constant(&specular)}};
-    chroma2_surface s = chroma2_surface_default();
-    uint32_t number = 0;
-    s.name = name;
-    s.model = "default";
-    s.tables = tables;
-    s.n_tables = 4;
-    MUST(chroma2_scene_add_surface(scene, &s, &number));
-    return (int32_t)number;
-}
-
-static uint32_t
-add_interface(chroma2_scene *scene, uint32_t inside, uint32_t outside, int32_t surface)
-{
-    uint32_t number = 0;
-    MUST(chroma2_scene_add_interface(scene, inside, outside, surface, &number));
-    return number;
-}
-
-/** Adds a toy mesh as one world solid; frees it. */
-static void
-add_world(chroma2_scene *scene, toy_mesh mesh, uint32_t interface, int32_t channel)
-{
-    chroma2_world_solid solid = chroma2_world_solid_default();
-    solid.vertices = mesh.vertices;
-    solid.n_vertices = mesh.n_vertices;
-    solid.triangles = mesh.triangles;
-    solid.n_triangles = mesh.n_triangles;
-    solid.interface_offset = interface;
-    solid.solid.channel_index = channel;
-    solid.solid.channel_id = channel;
-    MUST(chroma2_scene_add_solid(scene, &solid, NULL));
-    toy_mesh_reset(&mesh);
-}
+#include "support/scene_parts.h"
 
 static vec3
 corner(float value)
@@ -91,10 +18,10 @@ corner(float value)
 static void
 build_larbox(chroma2_scene *scene)
 {
-    const uint32_t lar = add_medium(scene, "lar", 1.3, 20000.0, 900.0);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
-    const int32_t wall = add_surface(scene, "wall", 0.3, 0.2, 0.5, 0.0);
-    const uint32_t interface = add_interface(scene, lar, vacuum, wall);
+    const uint32_t lar = part_medium(scene, "lar", 1.3, 20000.0, 900.0);
+    const uint32_t vacuum = part_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
+    const int32_t wall = part_surface(scene, "wall", 0.3, 0.2, 0.5, 0.0);
+    const uint32_t interface = part_interface(scene, lar, vacuum, wall);
     toy_mesh mesh = toy_box(corner(-1000.0f), corner(1000.0f), 8);
     chroma2_solid solids[96];
     uint32_t *const solid_of = calloc(mesh.n_triangles, sizeof *solid_of);
@@ -116,7 +43,7 @@ build_larbox(chroma2_scene *scene)
     solid.solid_of_triangle = solid_of;
     solid.solids = solids;
     solid.n_solids = 96;
-    MUST(chroma2_scene_add_solid(scene, &solid, NULL));
+    PART_MUST(chroma2_scene_add_solid(scene, &solid, NULL));
     free(solid_of);
     toy_mesh_reset(&mesh);
 }
@@ -142,21 +69,21 @@ dome_mesh(uint32_t *interfaces, uint32_t capacity)
 static void
 build_tank(chroma2_scene *scene, bool is_flat)
 {
-    const uint32_t water = add_medium(scene, "water", 1.34, 40000.0, 90000.0);
-    const uint32_t glass = add_medium(scene, "glass", 1.48, 1000.0, HUGE_VAL);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
-    const int32_t black = add_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
-    const int32_t cathode = add_surface(scene, "photocathode", 0.55, 0.25, 0.1, 0.1);
-    const uint32_t first = add_interface(scene, glass, water, -1);
-    add_interface(scene, vacuum, glass, cathode);
-    add_interface(scene, vacuum, glass, black);
-    const uint32_t wall = add_interface(scene, water, vacuum, black);
-    add_world(scene, toy_box(corner(-2500.0f), corner(2500.0f), 3), wall, -1);
+    const uint32_t water = part_medium(scene, "water", 1.34, 40000.0, 90000.0);
+    const uint32_t glass = part_medium(scene, "glass", 1.48, 1000.0, HUGE_VAL);
+    const uint32_t vacuum = part_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
+    const int32_t black = part_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
+    const int32_t cathode = part_surface(scene, "photocathode", 0.55, 0.25, 0.1, 0.1);
+    const uint32_t first = part_interface(scene, glass, water, -1);
+    part_interface(scene, vacuum, glass, cathode);
+    part_interface(scene, vacuum, glass, black);
+    const uint32_t wall = part_interface(scene, water, vacuum, black);
+    part_world(scene, toy_box(corner(-2500.0f), corner(2500.0f), 3), wall, -1);
     uint32_t interfaces[256];
     toy_mesh dome = dome_mesh(interfaces, 256);
     uint32_t mesh = 0;
     if (!is_flat) {
-        MUST(chroma2_scene_add_mesh(scene, dome.vertices, dome.n_vertices, dome.triangles,
+        PART_MUST(chroma2_scene_add_mesh(scene, dome.vertices, dome.n_vertices, dome.triangles,
             dome.n_triangles, interfaces, &mesh));
     }
     toy_random random = {7};
@@ -180,7 +107,7 @@ build_tank(chroma2_scene *scene, bool is_flat)
         instance.solid.channel_index = i;
         instance.solid.channel_id = i;
         if (!is_flat) {
-            MUST(chroma2_scene_add_instance(scene, &instance, NULL));
+            PART_MUST(chroma2_scene_add_instance(scene, &instance, NULL));
             continue;
         }
         solid.vertices = dome.vertices;
@@ -192,7 +119,7 @@ build_tank(chroma2_scene *scene, bool is_flat)
         memcpy(solid.rotation, instance.rotation, sizeof solid.rotation);
         memcpy(solid.displacement_mm, instance.displacement_mm, sizeof solid.displacement_mm);
         solid.solid = instance.solid;
-        MUST(chroma2_scene_add_solid(scene, &solid, NULL));
+        PART_MUST(chroma2_scene_add_solid(scene, &solid, NULL));
     }
     toy_mesh_reset(&dome);
 }
@@ -210,25 +137,25 @@ add_scintillator(chroma2_scene *scene, double absorption_mm, double inert_mm, do
     const double total_mm = 1.0 / (1.0 / absorption_mm + 1.0 / inert_mm);
     const double scattering_mm = 8000.0;
     chroma2_component components[2] = {chroma2_component_default(), chroma2_component_default()};
-    components[0].absorption_length_mm = constant(&absorption_mm);
-    components[0].reemission_yield = constant(&yield);
+    components[0].absorption_length_mm = part_constant(&absorption_mm);
+    components[0].reemission_yield = part_constant(&yield);
     components[0].reemission_wavelength_cdf.x = nm;
     components[0].reemission_wavelength_cdf.y = cdf;
     components[0].reemission_wavelength_cdf.n = 4;
     components[0].reemission_delay_cdf.x = ns;
     components[0].reemission_delay_cdf.y = delay;
     components[0].reemission_delay_cdf.n = 3;
-    components[1].absorption_length_mm = constant(&inert_mm);
-    components[1].reemission_yield = constant(&none);
+    components[1].absorption_length_mm = part_constant(&inert_mm);
+    components[1].reemission_yield = part_constant(&none);
     chroma2_material m = chroma2_material_default();
     uint32_t number = 0;
     m.name = "scintillator";
-    m.refractive_index = constant(&index);
-    m.absorption_length_mm = constant(&total_mm);
-    m.scattering_length_mm = constant(&scattering_mm);
+    m.refractive_index = part_constant(&index);
+    m.absorption_length_mm = part_constant(&total_mm);
+    m.scattering_length_mm = part_constant(&scattering_mm);
     m.components = components;
     m.n_components = 2;
-    MUST(chroma2_scene_add_material(scene, &m, &number));
+    PART_MUST(chroma2_scene_add_material(scene, &m, &number));
     return number;
 }
 
@@ -236,57 +163,57 @@ static void
 build_spheres(chroma2_scene *scene)
 {
     const uint32_t scintillator = add_scintillator(scene, 400.0, 5000.0, 0.6);
-    const uint32_t acrylic = add_medium(scene, "acrylic", 1.49, 2000.0, HUGE_VAL);
-    const uint32_t water = add_medium(scene, "water", 1.34, 40000.0, 90000.0);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
-    const int32_t perfect = add_surface(scene, "perfect", 0.0, 1.0, 0.0, 0.0);
-    add_world(
-        scene, toy_icosphere(1000.0f, 2), add_interface(scene, scintillator, acrylic, -1), -1);
-    add_world(scene, toy_icosphere(1050.0f, 2), add_interface(scene, acrylic, water, -1), -1);
-    add_world(scene, toy_icosphere(2000.0f, 2), add_interface(scene, water, vacuum, perfect), 0);
+    const uint32_t acrylic = part_medium(scene, "acrylic", 1.49, 2000.0, HUGE_VAL);
+    const uint32_t water = part_medium(scene, "water", 1.34, 40000.0, 90000.0);
+    const uint32_t vacuum = part_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
+    const int32_t perfect = part_surface(scene, "perfect", 0.0, 1.0, 0.0, 0.0);
+    part_world(
+        scene, toy_icosphere(1000.0f, 2), part_interface(scene, scintillator, acrylic, -1), -1);
+    part_world(scene, toy_icosphere(1050.0f, 2), part_interface(scene, acrylic, water, -1), -1);
+    part_world(scene, toy_icosphere(2000.0f, 2), part_interface(scene, water, vacuum, perfect), 0);
 }
 
 static void
 build_cascade(chroma2_scene *scene)
 {
     const uint32_t medium = add_scintillator(scene, 700.0, 900.0, 3.0);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
-    const int32_t wall = add_surface(scene, "wall", 0.2, 0.4, 0.4, 0.0);
-    add_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 2),
-        add_interface(scene, medium, vacuum, wall), 0);
+    const uint32_t vacuum = part_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
+    const int32_t wall = part_surface(scene, "wall", 0.2, 0.4, 0.4, 0.0);
+    part_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 2),
+        part_interface(scene, medium, vacuum, wall), 0);
 }
 
 static void
 build_inconsistent(chroma2_scene *scene)
 {
-    const uint32_t water = add_medium(scene, "water", 1.34, 3000.0, 2000.0);
-    const uint32_t glass = add_medium(scene, "glass", 1.48, 1000.0, 5000.0);
-    const uint32_t oil = add_medium(scene, "oil", 1.45, 1500.0, 1500.0);
-    const int32_t wall = add_surface(scene, "wall", 0.3, 0.3, 0.4, 0.0);
-    add_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 2),
-        add_interface(scene, water, oil, wall), 0);
-    add_world(scene, toy_box(corner(-400.0f), corner(350.0f), 2),
-        add_interface(scene, glass, oil, -1), -1); // water surrounds it, not oil
+    const uint32_t water = part_medium(scene, "water", 1.34, 3000.0, 2000.0);
+    const uint32_t glass = part_medium(scene, "glass", 1.48, 1000.0, 5000.0);
+    const uint32_t oil = part_medium(scene, "oil", 1.45, 1500.0, 1500.0);
+    const int32_t wall = part_surface(scene, "wall", 0.3, 0.3, 0.4, 0.0);
+    part_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 2),
+        part_interface(scene, water, oil, wall), 0);
+    part_world(scene, toy_box(corner(-400.0f), corner(350.0f), 2),
+        part_interface(scene, glass, oil, -1), -1); // water surrounds it, not oil
 }
 
 static void
 build_open(chroma2_scene *scene)
 {
-    const uint32_t water = add_medium(scene, "water", 1.34, 3000.0, 2000.0);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, 5000.0, HUGE_VAL);
-    const int32_t wall = add_surface(scene, "wall", 0.3, 0.3, 0.4, 0.0);
+    const uint32_t water = part_medium(scene, "water", 1.34, 3000.0, 2000.0);
+    const uint32_t vacuum = part_medium(scene, "vacuum", 1.0, 5000.0, HUGE_VAL);
+    const int32_t wall = part_surface(scene, "wall", 0.3, 0.3, 0.4, 0.0);
     toy_mesh mesh = toy_box(corner(-1000.0f), corner(1000.0f), 2);
     mesh.n_triangles -= mesh.n_triangles / 6; // the last face is missing
-    add_world(scene, mesh, add_interface(scene, water, vacuum, wall), 0);
+    part_world(scene, mesh, part_interface(scene, water, vacuum, wall), 0);
 }
 
 static void
 build_wide(chroma2_scene *scene)
 {
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
-    const int32_t black = add_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
-    add_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 1),
-        add_interface(scene, vacuum, vacuum, black), -1);
+    const uint32_t vacuum = part_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
+    const int32_t black = part_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
+    part_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 1),
+        part_interface(scene, vacuum, vacuum, black), -1);
 }
 
 /** A ball whose surface has a model, at a place of its own. */
@@ -296,10 +223,10 @@ add_model_ball(chroma2_scene *scene, uint32_t inside, uint32_t outside, chroma2_
 {
     uint32_t number = 0;
     surface.name = surface.model;
-    MUST(chroma2_scene_add_surface(scene, &surface, &number));
+    PART_MUST(chroma2_scene_add_surface(scene, &surface, &number));
     toy_mesh ball = toy_icosphere(200.0f, 2);
     toy_mesh_move(&ball, vec3_make(x_mm, y_mm, z_mm));
-    add_world(scene, ball, add_interface(scene, inside, outside, (int32_t)number), channel);
+    part_world(scene, ball, part_interface(scene, inside, outside, (int32_t)number), channel);
 }
 
 static uint32_t
@@ -310,12 +237,12 @@ add_cloudy_water(chroma2_scene *scene)
     chroma2_material m = chroma2_material_default();
     uint32_t number = 0;
     m.name = "cloudy water";
-    m.refractive_index = constant(&index);
-    m.absorption_length_mm = constant(&absorption);
-    m.scattering_length_mm = constant(&scattering);
-    m.mie_length_mm = constant(&mie);
-    m.mie_g = constant(&g);
-    MUST(chroma2_scene_add_material(scene, &m, &number));
+    m.refractive_index = part_constant(&index);
+    m.absorption_length_mm = part_constant(&absorption);
+    m.scattering_length_mm = part_constant(&scattering);
+    m.mie_length_mm = part_constant(&mie);
+    m.mie_g = part_constant(&g);
+    PART_MUST(chroma2_scene_add_material(scene, &m, &number));
     return number;
 }
 
@@ -328,22 +255,22 @@ build_models(chroma2_scene *scene)
     static const double angles[4] = {0.0, 0.5, 1.0, 1.4};
     static const double third[4] = {0.2, 0.3, 0.35, 0.4};
     const uint32_t water = add_cloudy_water(scene);
-    const uint32_t air = add_medium(scene, "air", 1.0, 1e30, 1e30);
-    const uint32_t glass = add_medium(scene, "glass", 1.5, 4000.0, 1e30);
-    const int32_t white = add_surface(scene, "white", 0.05, 0.0, 0.8, 0.15);
-    const chroma2_named_table film[4] = {{"eta", constant(&eta)}, {"k", constant(&k)},
-        {"detect", constant(&detect)}, {"reflect_diffuse", constant(&diffuse)}};
-    const chroma2_named_table shifter[4] = {{"absorb", constant(&absorb)},
-        {"reemit", constant(&one)}, {"reflect_diffuse", constant(&third[0])},
-        {"reflect_specular", constant(&third[0])}};
-    const chroma2_table rows[4] = {
-        constant(third), constant(third + 1), constant(third + 2), constant(third + 3)};
+    const uint32_t air = part_medium(scene, "air", 1.0, 1e30, 1e30);
+    const uint32_t glass = part_medium(scene, "glass", 1.5, 4000.0, 1e30);
+    const int32_t white = part_surface(scene, "white", 0.05, 0.0, 0.8, 0.15);
+    const chroma2_named_table film[4] = {{"eta", part_constant(&eta)}, {"k", part_constant(&k)},
+        {"detect", part_constant(&detect)}, {"reflect_diffuse", part_constant(&diffuse)}};
+    const chroma2_named_table shifter[4] = {{"absorb", part_constant(&absorb)},
+        {"reemit", part_constant(&one)}, {"reflect_diffuse", part_constant(&third[0])},
+        {"reflect_specular", part_constant(&third[0])}};
+    const chroma2_table rows[4] = {part_constant(third), part_constant(third + 1),
+        part_constant(third + 2), part_constant(third + 3)};
     const chroma2_angle_table by_angle[2] = {{"reflect", rows}, {"transmit", rows}};
     const chroma2_named_value values[4] = {{"thickness_nm", 20.0}, {"transmissive", 1.0},
         {"fill_factor", 0.8}, {"dead_reflect_diffuse", 0.5}};
     chroma2_surface s = chroma2_surface_default();
-    add_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 2),
-        add_interface(scene, water, air, white), -1);
+    part_world(scene, toy_box(corner(-1000.0f), corner(1000.0f), 2),
+        part_interface(scene, water, air, white), -1);
     s.tables = film;
     s.n_tables = 4;
     s.values = values;
@@ -375,8 +302,8 @@ build_models(chroma2_scene *scene)
     s.n_angle_tables = 3;
     s.model = "angular";
     static const double less[4] = {0.2, 0.2, 0.2, 0.3};
-    const chroma2_table less_rows[4] = {
-        constant(less), constant(less + 1), constant(less + 2), constant(less + 3)};
+    const chroma2_table less_rows[4] = {part_constant(less), part_constant(less + 1),
+        part_constant(less + 2), part_constant(less + 3)};
     const chroma2_angle_table angular[3] = {
         {"transmit", less_rows}, {"reflect_specular", rows}, {"reflect_diffuse", less_rows}};
     s.angle_tables = angular;
@@ -414,9 +341,9 @@ test_scene(const char *name)
     for (size_t i = 0; i < sizeof builders / sizeof builders[0]; ++i) {
         if (strcmp(builders[i].name, name) == 0) {
             chroma2_scene *scene = NULL;
-            MUST(chroma2_scene_create(NULL, &scene));
+            PART_MUST(chroma2_scene_create(NULL, &scene));
             builders[i].build(scene);
-            MUST(chroma2_scene_commit(scene));
+            PART_MUST(chroma2_scene_commit(scene));
             return scene;
         }
     }
@@ -428,20 +355,20 @@ chroma2_scene *
 test_scene_tank(uint32_t n_instances)
 {
     chroma2_scene *scene = NULL;
-    MUST(chroma2_scene_create(NULL, &scene));
-    const uint32_t water = add_medium(scene, "water", 1.34, 40000.0, 90000.0);
-    const uint32_t glass = add_medium(scene, "glass", 1.48, 1000.0, HUGE_VAL);
-    const uint32_t vacuum = add_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
-    const int32_t black = add_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
-    const uint32_t first = add_interface(scene, glass, water, -1);
-    add_interface(scene, vacuum, glass, black);
-    add_interface(scene, vacuum, glass, black);
-    const uint32_t wall = add_interface(scene, water, vacuum, black);
-    add_world(scene, toy_box(corner(-20000.0f), corner(20000.0f), 1), wall, -1);
+    PART_MUST(chroma2_scene_create(NULL, &scene));
+    const uint32_t water = part_medium(scene, "water", 1.34, 40000.0, 90000.0);
+    const uint32_t glass = part_medium(scene, "glass", 1.48, 1000.0, HUGE_VAL);
+    const uint32_t vacuum = part_medium(scene, "vacuum", 1.0, HUGE_VAL, HUGE_VAL);
+    const int32_t black = part_surface(scene, "black", 1.0, 0.0, 0.0, 0.0);
+    const uint32_t first = part_interface(scene, glass, water, -1);
+    part_interface(scene, vacuum, glass, black);
+    part_interface(scene, vacuum, glass, black);
+    const uint32_t wall = part_interface(scene, water, vacuum, black);
+    part_world(scene, toy_box(corner(-20000.0f), corner(20000.0f), 1), wall, -1);
     uint32_t interfaces[256];
     toy_mesh dome = dome_mesh(interfaces, 256);
     uint32_t mesh = 0;
-    MUST(chroma2_scene_add_mesh(scene, dome.vertices, dome.n_vertices, dome.triangles,
+    PART_MUST(chroma2_scene_add_mesh(scene, dome.vertices, dome.n_vertices, dome.triangles,
         dome.n_triangles, interfaces, &mesh));
     for (uint32_t i = 0; i < n_instances; ++i) {
         chroma2_instance instance = chroma2_instance_default();
@@ -450,10 +377,10 @@ test_scene_tank(uint32_t n_instances)
         instance.displacement_mm[0] = (double)(i % 50) * 600.0 - 15000.0;
         instance.displacement_mm[1] = (double)(i / 50) * 600.0 - 15000.0;
         instance.solid.channel_index = (int32_t)i;
-        MUST(chroma2_scene_add_instance(scene, &instance, NULL));
+        PART_MUST(chroma2_scene_add_instance(scene, &instance, NULL));
     }
     toy_mesh_reset(&dome);
-    MUST(chroma2_scene_commit(scene));
+    PART_MUST(chroma2_scene_commit(scene));
     return scene;
 }
 
