@@ -61,7 +61,8 @@ typedef struct chroma2_event {
         scatter_first; // first step of every primary +1: scatters, -1: does not, with the weight
                        // of that; 0: by chance. Both need session_options.weights
     uint32_t reserved;
+    double prescale; // (0, 1], default 1: sources make this share of their photons, see source.h
 } chroma2_event;
 
-/** Hits of the session's scene, 1000 steps, sorted. */
+/** Hits of the session's scene, 1000 steps, sorted, all of the light. */
 CHROMA2_API chroma2_event chroma2_event_default(void);

@@ -2,7 +2,11 @@
 /** Light sources: a descriptor of some bytes, from which the device makes any number of photons.
  *
  *  Units are mm, ns, nm, MeV, radian. Times are relative to the event's t0. Every number must be
- *  finite also as a float. A source's photons have consecutive ids, in the order of the sources. */
+ *  finite also as a float. A source's photons have consecutive ids, in the order of the sources.
+ *
+ *  An event's prescale p makes a share p of the light: Poisson numbers have p times their mean, and
+ *  of n_photons exactly p n are made, or, where that is not whole, one of its two neighbours, by
+ *  chance, so that the mean is p n. */
 #pragma once
 #include "chroma2/status.h"
 

@@ -769,6 +769,7 @@ class EventSpec:
     track_photons: NDArray[np.uint64] | None = None
     use_weights: bool = False
     scatter_first: int = 0
+    prescale: float = 1.0
 
 
 def _sources(pins: Pins, sources: Sequence[Mapping[str, Any]]) -> Any:
@@ -832,6 +833,7 @@ def _event(pins: Pins, spec: EventSpec) -> Any:
     e.block_log2 = spec.block_log2
     e.use_weights = int(spec.use_weights)
     e.scatter_first = spec.scatter_first
+    e.prescale = spec.prescale
     pins.append(e)
     return e
 

@@ -391,7 +391,7 @@ def _replay(options: argparse.Namespace) -> int:
                 result = _replay_one(session, row, photon, start)
                 print(f"event {row.event_id}, photon {photon}")
                 for (_, lineage), track in result.photon_tracks.by_photon().items():
-                    _print_track(track, lineage, [m.name for m in scene.materials])
+                    _print_track(track, lineage)
     return 0
 
 
@@ -413,6 +413,7 @@ def _replay_one(session: Session, row: Any, photon: int, start: Photons | None) 
         sources=None,
         use_weights=row.use_weights,
         scatter_first=row.scatter_first,
+        prescale=row.prescale,
     )
     if start is None:
         spec.sources = [s._c_fields(session.scene) for s in row.sources]
@@ -429,23 +430,22 @@ def _replay_one(session: Session, row: Any, photon: int, start: Photons | None) 
     return Result(session._handle.replay(spec, ids), session.scene)
 
 
-def _print_track(track: Tracks, lineage: int, materials: list[str]) -> None:
+def _print_track(track: Tracks, lineage: int) -> None:
     if lineage:
         path = ".".join(
             str(lineage >> shift & 63) for shift in (18, 12, 6, 0) if lineage >> shift & 63
         )
         print(f"  child {path}")
     print(f"  {'step':>5} {'x':>11} {'y':>11} {'z':>11} {'t':>10} {'nm':>7}  {'what':<17} in")
+    processes, media = track.process_names(), track.medium_names()
     for i in range(len(track)):
         x, y, z = track.pos[i]
-        medium = int(track.medium[i])
-        name = materials[medium] if 0 <= medium < len(materials) else "?"
         print(
             f"  {track.n_steps[i]:>5} {x:>11.3f} {y:>11.3f} {z:>11.3f} {track.t[i]:>10.4f} "
-            f"{track.wavelengths[i]:>7.2f}  {history.process_name(int(track.process[i])):<17} "
-            f"{name}"
+            f"{track.wavelengths[i]:>7.2f}  {processes[i]:<17} {media[i] or '?'}"
         )
-    print(f"  {history.flag_names(int(track.flags[-1]))}")
+    letters = " ".join(history.step_letters(track.process, track.flags, lineage))
+    print(f"  {letters}: {history.flag_names(int(track.flags[-1]))}")
 
 
 # ------------------------------------------------------------------ doctor

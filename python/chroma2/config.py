@@ -87,6 +87,9 @@ class EventConfig:
     keep: list[str] = field(default_factory=lambda: ["hits"])
     max_steps: int = 1000
     t0: float = 0.0
+    use_weights: bool = False
+    scatter_first: int = 0
+    prescale: float = 1.0
 
 
 @dataclass
@@ -125,6 +128,9 @@ class Config:
                 keep=tuple(e.keep),
                 max_steps=e.max_steps,
                 t0=e.t0,
+                use_weights=e.use_weights,
+                scatter_first=e.scatter_first,
+                prescale=e.prescale,
             )
 
 

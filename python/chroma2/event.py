@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -48,6 +49,9 @@ class EventDescriptor:
                    hits, and sums of their weights have the same expectations
     scatter_first  1: the first step of every photon scatters, -1: it does not, with the weight of
                    that; 0: by chance. Both need Session(weights=True)
+    prescale       (0, 1]: sources make this share of their photons, n and Poisson means alike;
+                   rows keep their weight, and `result.prescale` says what to divide counts by.
+                   Not with `photons`
 
     Raises InvalidArgument and InvalidType, naming the field, the value and the rule.
     """
@@ -70,6 +74,7 @@ class EventDescriptor:
     block_log2: int = 20
     use_weights: bool = False
     scatter_first: int = 0
+    prescale: float = 1.0
     _flat: list[Source] = field(default_factory=list, init=False, repr=False, compare=False)
     _tracks: NDArray[np.uint64] | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -108,8 +113,19 @@ class EventDescriptor:
         _whole("user_tag", self.user_tag, 0, 2**64 - 1)
         _whole("block_log2", self.block_log2, 7, 20)
         _whole("scatter_first", self.scatter_first, -1, 1)
-        if not np.isfinite(self.t0):
+        for name in ("use_weights", "ordered"):
+            value = getattr(self, name)
+            if not isinstance(value, (bool, np.bool_)):
+                raise InvalidType(f"{name} is {value!r} (it must be True or False)")
+        if not math.isfinite(_number("t0", self.t0)):
             raise InvalidArgument(f"t0 is {self.t0} (it must be finite)")
+        if not 0.0 < _number("prescale", self.prescale) <= 1.0:
+            raise InvalidArgument(f"prescale is {self.prescale} (it must lie in (0, 1])")
+        if self.prescale != 1.0 and self.photons is not None:
+            raise InvalidArgument(
+                f"prescale is {self.prescale} with photons (it scales what sources make). "
+                "Give fewer photons?"
+            )
         for name in ("on_hits", "on_block"):
             value = getattr(self, name)
             if value is not None and not callable(value):
@@ -158,6 +174,7 @@ class EventDescriptor:
             track_photons=self._tracks,
             use_weights=bool(self.use_weights),
             scatter_first=int(self.scatter_first),
+            prescale=float(self.prescale),
         )
 
 
@@ -172,6 +189,12 @@ def photon_ids(name: str, values: ArrayLike) -> NDArray[np.uint64]:
     if len(bad):
         raise InvalidArgument(f"{name}[{bad[0]}] is {ids[bad[0]]} (it must lie in [0, 2^40))")
     return ids.astype(np.uint64)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise InvalidType(f"{name} is {value!r} (it must be a number)")
+    return float(value)
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> None:

@@ -45,7 +45,7 @@ class Future(concurrent.futures.Future[Result]):
     # ---- called by C
 
     def _on_block(self, handle: _capi.ResultHandle) -> None:
-        part = Part(handle)
+        part = Part(handle, self._scene)
         d = self.descriptor
         if d.on_block is not None:
             d.on_block(part)

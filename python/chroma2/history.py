@@ -8,7 +8,9 @@ which order or how often.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from chroma2.errors import InvalidArgument
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,7 +128,8 @@ def to_opticks(flags: ArrayLike) -> NDArray[np.uint32]:
 def opticks_letters(flags: int) -> str:
     """One history word in Opticks' two-letter style, birth first and fate last: ``"TO SC SD"``.
 
-    The letters in between are in a fixed order, not in the order of events.
+    The letters in between are in a fixed order, not in the order of events, which only tracks
+    know: `Tracks.sequences`.
     """
     word = int(flags)
     letters = [name for _, name, ours in _OPTICKS if word & int(ours)]
@@ -155,9 +158,62 @@ PROCESSES = (
 )
 """What `photon_tracks.process` counts: one thing a step; 65535 marks the start."""
 
+_START: Final = 0xFFFF
+
+
+# Opticks' letters of a step; XX is its letters for what it does not know.
+_STEP_LETTERS: Final = {
+    "NO_HIT": "MI",
+    "BULK_ABSORB": "AB",
+    "BULK_REEMIT": "RE",
+    "RAYLEIGH": "SC",
+    "MIE": "SC",
+    "SPAWN": "AB",
+    "SURFACE_DETECT": "SD",
+    "SURFACE_ABSORB": "SA",
+    "SURFACE_REEMIT": "RE",
+    "SURFACE_TRANSMIT": "BT",
+    "REFLECT_DIFFUSE": "DR",
+    "REFLECT_SPECULAR": "SR",
+    "FRESNEL_REFLECT": "BR",
+    "REFRACT": "BT",
+    "STUCK": "XX",
+    "NAN_ABORT": "NA",
+}
+
+
+def step_letters(process: ArrayLike, flags: ArrayLike, lineage: int = 0) -> list[str]:
+    """One photon's steps in Opticks' letters, one a step, in order: ``["TO", "BT", "SC", "SD"]``.
+
+    process, flags  [n] of its rows in `photon_tracks`, from the start on
+    lineage         of the photon: a child is born by re-emission, "RE"
+
+    Born as CK (Cherenkov), SI (scintillation), RE or TO (anything else); on the way BT (refracted,
+    or transmitted by a surface), BR, SR, DR (reflected at a bare boundary, mirrored, diffusely), SC
+    (scattered), RE (re-emitted); ended as SD, SA, AB (also where children are born), MI (left the
+    world), NA, or XX where Opticks has no letters (stuck, no room for its lineage). A photon given
+    up at max_steps has no last letter.
+    """
+    import numpy as np
+
+    steps = np.atleast_1d(np.asarray(process)).tolist()
+    words = np.atleast_1d(np.asarray(flags)).tolist()
+    if len(steps) != len(words) or not steps or steps[0] != _START:
+        raise InvalidArgument(
+            f"there are {len(steps)} processes and {len(words)} flags (both must hold every step "
+            "of one photon, from its start on)"
+        )
+    born = words[0]
+    if lineage:
+        first = "RE"
+    else:
+        first = "CK" if born & CHERENKOV else "SI" if born & SCINTILLATION else "TO"
+    letters = [first, *(_STEP_LETTERS[PROCESSES[p]] for p in steps[1:])]
+    return [*letters, "XX"] if born & LINEAGE_FULL else letters
+
 
 def process_name(process: int) -> str:
     """The name of a number in `photon_tracks.process`."""
-    if process == 0xFFFF:
+    if process == _START:
         return "START"
     return PROCESSES[process] if process < len(PROCESSES) else f"PROCESS_{process}"

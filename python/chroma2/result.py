@@ -262,14 +262,51 @@ class PhotonsEnd(Table):
 class Tracks(Table):
     """The state of photons after every step, step 0 the start: the columns of a `Table`, and
 
-    process  [n] what happened in this step, 65535 for the start
-    medium   [n] material number, -1 before the first boundary is known
+    process  [n] what happened in this step, 65535 for the start; `process_names` in words
+    medium   [n] number of the material that the photon goes on in, -1 before the first boundary is
+             known; `medium_names` in words
+
+    media    names of the detector's materials by number; () if they are not known
     """
 
     name = "photon_tracks"
 
     process: NDArray[np.uint32]
     medium: NDArray[np.int32]
+
+    def __init__(self, columns: Mapping[str, _capi.Column], media: Sequence[str] = ()) -> None:
+        super().__init__(columns)
+        self.media = tuple(media)
+
+    def _with(self, columns: Sequence[_capi.Column]) -> Self:
+        return type(self)(dict(zip(self._columns, columns, strict=True)), self.media)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """The rows of several tables of one detector, in order."""
+        joined = super().concatenate(parts)
+        joined.media = parts[0].media
+        return joined
+
+    def process_names(self) -> list[str]:
+        """What happened in every row's step: ``"START"``, ``"RAYLEIGH"``, ``"REFRACT"``."""
+        return [history.process_name(int(p)) for p in self.process]
+
+    def medium_names(self) -> list[str]:
+        """The material of every row; "" before the first boundary is known."""
+        if not self.media and len(self):
+            raise InvalidArgument("these tracks do not know their detector's materials")
+        return [self.media[m] if m >= 0 else "" for m in self.medium]
+
+    def sequences(self) -> dict[tuple[int, int], str]:
+        """{(photon id, lineage): its history in Opticks' letters, in order: ``"TO BT SC SD"``}.
+
+        Needs every step of a photon, as they come from an event. See `history.step_letters`.
+        """
+        return {
+            key: " ".join(history.step_letters(track.process, track.flags, key[1]))
+            for key, track in self.by_photon().items()
+        }
 
     def by_photon(self) -> dict[tuple[int, int], Tracks]:
         """{(photon id, lineage): its steps in order}."""
@@ -379,23 +416,29 @@ class Ledger:
         )
 
 
+def _media(scene: Scene | None) -> tuple[str, ...]:
+    """Names of a detector's materials, by number."""
+    return () if scene is None else tuple(m.name for m in scene.materials)
+
+
 class Part:
     """One block of an event that is still running: copies, free to keep.
 
     hits, photons_end, photon_tracks  tables; those not kept are empty
     """
 
-    def __init__(self, handle: _capi.ResultHandle) -> None:
+    def __init__(self, handle: _capi.ResultHandle, scene: Scene | None = None) -> None:
         from chroma2 import _capi
 
         info = handle.info()
         self.hits = Hits(handle.columns(_capi.HITS))
         self.photons_end = PhotonsEnd(handle.columns(_capi.PHOTONS_END))
-        self.photon_tracks = Tracks(handle.columns(_capi.TRACKS))
+        self.photon_tracks = Tracks(handle.columns(_capi.TRACKS), _media(scene))
         self.event_id = int(info["event_id"])
         self.first_photon = int(info["first_photon"])
         self.n_photons = int(info["n_photons"])
         self.user_tag = int(info["user_tag"])
+        self.prescale = float(info["prescale"])
 
     def __repr__(self) -> str:
         return (
@@ -411,6 +454,8 @@ class Result:
     ledger                            where all photons went
     event_id, user_tag, t0 (ns), first_photon, n_photons, wall_s (seconds from the first photon
     started to the last ended), memory_bytes
+    prescale                          share of the light that was made: counts over it are those of
+                                      all the light
     """
 
     def __init__(
@@ -426,7 +471,7 @@ class Result:
         self.scene = scene
         self.hits = Hits(handle.columns(_capi.HITS))
         self.photons_end = PhotonsEnd(handle.columns(_capi.PHOTONS_END))
-        self.photon_tracks = Tracks(handle.columns(_capi.TRACKS))
+        self.photon_tracks = Tracks(handle.columns(_capi.TRACKS), _media(scene))
         if collected:
             if not streamed_hits:
                 self.hits = Hits.concatenate([p.hits for p in collected])
@@ -439,6 +484,7 @@ class Result:
         self.first_photon = int(info["first_photon"])
         self.n_photons = int(info["n_photons"])
         self.wall_s = float(info["wall_s"])
+        self.prescale = float(info["prescale"])
         self.memory_bytes = int(info["memory_bytes"])
 
     @property
@@ -473,9 +519,11 @@ class Result:
         rate = n / self.wall_s if self.wall_s > 0 else float("nan")
         channels = len(np.unique(self.hits.channel))
         total = f" of {self.scene.num_channels:,}" if self.scene is not None else ""
+        scale = {} if self.prescale == 1.0 else {"prescale": f"{self.prescale:g}"}
         return {
             "event": f"{self.event_id}",
             "photons": f"{n:,}",
+            **scale,
             "steps per photon": f"{self.ledger.steps / max(1, n):.2f}",
             "photons per second": f"{rate:,.0f}",
             "hits": f"{len(self.hits):,}",

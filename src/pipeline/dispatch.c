@@ -38,6 +38,7 @@ part_deliver(orchestrator *self, event_run *run, uint64_t first_photon, uint64_t
     part->info.event_id = run->event_id;
     part->info.user_tag = run->user_tag;
     part->info.t0_ns = run->t0_ns;
+    part->info.prescale = run->prescale;
     part->info.first_photon = first_photon;
     part->info.n_photons = n_photons;
     uint64_t counters[N_LEDGER];
@@ -141,6 +142,7 @@ run_finish(orchestrator *self, event_run *run)
     result->info.event_id = run->event_id;
     result->info.user_tag = run->user_tag;
     result->info.t0_ns = run->t0_ns;
+    result->info.prescale = run->prescale;
     result->info.first_photon = run->first_photon;
     result->info.n_photons = run->n_photons;
     result->info.wall_s = (double)(clock_now_ns() - run->start_ns) * 1e-9;

@@ -17,6 +17,7 @@ chroma2_event_default(void)
     event.keep = CHROMA2_KEEP_HITS;
     event.n_photons = CHROMA2_ALL_PHOTONS;
     event.block_log2 = 20;
+    event.prescale = 1.0;
     return event;
 }
 
@@ -73,6 +74,12 @@ event_check(const chroma2_event *event, const event_run_context *context)
         "event.block_log2 is %u (it must lie in [7, 20])", event->block_log2);
     REQUIRE(event->t0_ns - event->t0_ns == 0.0, CHROMA2_INVALID_ARGUMENT,
         "event.t0_ns is %g (it must be finite)", event->t0_ns);
+    REQUIRE(event->prescale > 0.0 && event->prescale <= 1.0, CHROMA2_INVALID_ARGUMENT,
+        "event.prescale is %g (it must lie in (0, 1])", event->prescale);
+    REQUIRE(event->batch == NULL || event->prescale == 1.0, CHROMA2_INVALID_ARGUMENT,
+        "event.prescale is %g with a photon batch (it scales what sources make). Give fewer "
+        "photons?",
+        event->prescale);
     REQUIRE(event->use_weights <= 1, CHROMA2_INVALID_ARGUMENT, "event.use_weights is %u (0 or 1)",
         event->use_weights);
     REQUIRE(event->scatter_first >= -1 && event->scatter_first <= 1, CHROMA2_INVALID_ARGUMENT,
@@ -103,8 +110,8 @@ photons_build(const chroma2_event *event, const event_run_context *context, even
         REQUIRE(*out_n <= MAX_PHOTON_ID, CHROMA2_INVALID_ARGUMENT,
             "the batch has %llu photons (at most 2^40)", (unsigned long long)*out_n);
     } else {
-        TRY(event_sources_build(
-            event->sources, event->n_sources, context->scene, seed, context->event_id, sources));
+        TRY(event_sources_build(event->sources, event->n_sources, context->scene, seed,
+            context->event_id, event->prescale, sources));
         *out_n = sources->n_photons;
     }
 out:
@@ -137,6 +144,7 @@ run_copy_descriptor(event_run *self, const chroma2_event *event, const event_run
     self->scene_index = context->scene_index;
     self->key = key_from_seed(event->has_seed != 0 ? event->seed : context->session_seed);
     self->t0_ns = event->t0_ns;
+    self->prescale = event->prescale;
     self->user_tag = event->user_tag;
     self->on_block = event->on_block;
     self->on_block_context = event->on_block_context;

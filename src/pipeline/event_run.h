@@ -16,7 +16,7 @@ struct event_run {
     uint32_t event_id, max_steps, keep, order, block_log2, scene_index, use_weights;
     int32_t scatter_first;
     random_key key;
-    double t0_ns;
+    double t0_ns, prescale;
     uint64_t user_tag;
     uint64_t first_photon, n_photons; // of the range; with ids: n_photons = number of ids
     event_sources sources;

@@ -41,6 +41,7 @@ typedef struct source_builder {
     const scene_view *scene;
     event_sources *out;
     size_t source; // under work, for error messages
+    double prescale;
     remembered_spectrum remembered[N_REMEMBERED];
     uint32_t n_remembered;
 } source_builder;
@@ -446,6 +447,22 @@ out:
     return status;
 }
 
+/** How many photons a source makes: a Poisson number about the mean if n_given is 0. A given number
+ *  is scaled and, unless the product is whole, rounded up or down by chance, so that many small
+ *  sources keep their sum. */
+static uint64_t
+count_photons(const source_builder *self, uint64_t n_given, double mean, random4 words)
+{
+    if (n_given == 0) {
+        return poisson_large(mean * self->prescale, words);
+    }
+    if (self->prescale == 1.0) {
+        return n_given;
+    }
+    const double u = ((double)words.w[0] + 0.5) * 0x1p-32;
+    return (uint64_t)((double)n_given * self->prescale + u);
+}
+
 static chroma2_status
 take_source(source_builder *self, const chroma2_source *source, random_key key, uint32_t event_id,
     source_record *record)
@@ -479,13 +496,11 @@ take_source(source_builder *self, const chroma2_source *source, random_key key, 
         }
     }
     TRY(take_kind(self, source, record, &mean));
-    uint64_t n_photons = source->n_photons;
-    if (n_photons == 0) {
-        REQUIRE(mean <= 0x1p40, CHROMA2_INVALID_ARGUMENT,
-            "source %zu: makes %g photons (an event has room for 2^40)", self->source, mean);
-        n_photons = poisson_large(
-            mean, draw(key, event_id, self->source, LINEAGE_OF_COUNTS, 0, RANDOM_GENERATION, 0));
-    }
+    REQUIRE(mean * self->prescale <= 0x1p40, CHROMA2_INVALID_ARGUMENT,
+        "source %zu: makes %g photons (an event has room for 2^40)", self->source,
+        mean * self->prescale);
+    const uint64_t n_photons = count_photons(self, source->n_photons, mean,
+        draw(key, event_id, self->source, LINEAGE_OF_COUNTS, 0, RANDOM_GENERATION, 0));
     REQUIRE(n_photons < (1ull << 40) - self->out->n_photons, CHROMA2_INVALID_ARGUMENT,
         "source %zu: n_photons is %llu (with %llu before it: an event has less than 2^40)",
         self->source, (unsigned long long)n_photons, (unsigned long long)self->out->n_photons);
@@ -497,11 +512,11 @@ out:
 
 chroma2_status
 event_sources_build(const chroma2_source *sources, size_t n, const scene_view *scene, uint64_t seed,
-    uint32_t event_id, event_sources *out)
+    uint32_t event_id, double prescale, event_sources *out)
 {
     chroma2_status status = CHROMA2_OK;
     const random_key key = key_from_seed(seed);
-    source_builder self = {.scene = scene, .out = out};
+    source_builder self = {.scene = scene, .out = out, .prescale = prescale};
     out->n_records = 0;
     out->n_tables = 0;
     out->n_photons = 0;

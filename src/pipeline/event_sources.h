@@ -15,11 +15,12 @@ typedef struct event_sources {
 } event_sources;
 
 /** Checks n sources and fills *out: the same seed and event give the same photon counts anywhere.
- *  scene  for Cherenkov light and its default wavelength limits
+ *  scene     for Cherenkov light and its default wavelength limits
+ *  prescale  share of the light that is made                                              (0, 1]
  *  errors INVALID_ARGUMENT (names source, field, value and rule), OUT_OF_MEMORY; *out then holds
  *         nothing of use but its memory */
 CHROMA2_MUST_CHECK chroma2_status event_sources_build(const chroma2_source *sources, size_t n,
-    const scene_view *scene, uint64_t seed, uint32_t event_id, event_sources *out);
+    const scene_view *scene, uint64_t seed, uint32_t event_id, double prescale, event_sources *out);
 
 /** Frees the memory and makes *out zeros. */
 void event_sources_reset(event_sources *out);

@@ -168,6 +168,10 @@ SPOIL_EVENT(order, e->order = 2)
 SPOIL_EVENT(block_small, e->block_log2 = 6)
 SPOIL_EVENT(block_large, e->block_log2 = 21)
 SPOIL_EVENT(t0, e->t0_ns = (double)INFINITY)
+SPOIL_EVENT(prescale_0, e->prescale = 0.0)
+SPOIL_EVENT(prescale_2, e->prescale = 2.0)
+SPOIL_EVENT(prescale_nan, e->prescale = (double)NAN)
+SPOIL_EVENT(prescale_batch, (e->n_sources = 0, e->batch = &spare_batch, e->prescale = 0.5))
 SPOIL_EVENT(first, e->first_photon = 11)
 SPOIL_EVENT(range, (e->first_photon = 5, e->n_photons = 6))
 SPOIL_EVENT(range_wide, (e->first_photon = 1, e->n_photons = UINT64_MAX - 1))
@@ -184,6 +188,11 @@ static const bad_event bad_events[] = {
     {"block_log2 is 6", CHROMA2_INVALID_ARGUMENT, spoil_event_block_small},
     {"block_log2 is 21", CHROMA2_INVALID_ARGUMENT, spoil_event_block_large},
     {"t0_ns is inf", CHROMA2_INVALID_ARGUMENT, spoil_event_t0},
+    {"event.prescale is 0 (", CHROMA2_INVALID_ARGUMENT, spoil_event_prescale_0},
+    {"event.prescale is 2 (", CHROMA2_INVALID_ARGUMENT, spoil_event_prescale_2},
+    {"event.prescale is nan", CHROMA2_INVALID_ARGUMENT, spoil_event_prescale_nan},
+    {"event.prescale is 0.5 with a photon batch", CHROMA2_INVALID_ARGUMENT,
+        spoil_event_prescale_batch},
     {"first_photon is 11", CHROMA2_INVALID_ARGUMENT, spoil_event_first},
     {"n_photons is 6", CHROMA2_INVALID_ARGUMENT, spoil_event_range},
     {"n_photons is", CHROMA2_INVALID_ARGUMENT, spoil_event_range_wide},

@@ -109,6 +109,7 @@ def test_replay_of_arrays(folder, capsys):
     photon = str(int(hit.photon_id[0]))
     assert main(["replay", "arrays.h5", "--event", "8", "--photon", photon]) == 0
     out = capsys.readouterr().out
+    assert " SD: SURFACE_DETECT" in out.strip().splitlines()[-1]
     line = out.strip().splitlines()[-2].split()
     assert line[0] == str(hit.n_steps[0])
     assert [float(v) for v in line[1:4]] == pytest.approx(hit.pos[0], abs=6e-4)

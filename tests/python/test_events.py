@@ -100,6 +100,74 @@ def test_tracks(session):
         assert track.process[0] == 65535 and (np.diff(track.t) >= 0).all()
 
 
+def test_tracks_in_words(session):
+    result = session.submit_event(event(200, event_id=59, keep="tracks")).result()
+    tracks = result.photon_tracks
+    assert len(tracks.process_names()) == len(tracks.medium_names()) == len(tracks)
+    assert set(tracks.medium_names()) == {"", "water"}  # unknown only at the start
+    assert all(
+        n == 0 for n, name in zip(tracks.n_steps, tracks.medium_names(), strict=True) if not name
+    )
+    sequences = tracks.sequences()
+    assert len(sequences) == 200
+    fates = {"SURFACE_DETECT": "SD", "SURFACE_ABSORB": "SA", "BULK_ABSORB": "AB"}
+    between = {"RAYLEIGH_SCATTER": "SC", "REFLECT_DIFFUSE": "DR"}
+    for key, track in tracks.by_photon().items():
+        letters = sequences[key].split()
+        assert len(letters) == len(track) and letters[0] == "TO"
+        names = chroma2.History(int(track.flags[-1]))
+        for name, pair in {**fates, **between}.items():
+            assert (pair in letters) == bool(names & chroma2.History[name]), (letters, names)
+        assert track[0].medium_names() in ([""], ["water"])
+        # every step moves by flight time times the speed in the medium
+        way = np.linalg.norm(np.diff(track.pos.astype(float), axis=0), axis=1)
+        n = np.interp(400.0, [200, 800], [1.36, 1.33])
+        assert way == pytest.approx(np.diff(track.t) * 299.792458 / n, abs=5e-3)
+
+
+def test_tracks_of_a_streaming_event_know_media(session):
+    parts = []
+    descriptor = event(400, event_id=58, keep="tracks", on_block=parts.append, block_log2=7)
+    session.submit_event(descriptor).result()
+    tracks = [part.photon_tracks for part in parts]
+    assert len(tracks) == 4
+    whole = chroma2.Tracks.concatenate(tracks)
+    assert set(whole.medium_names()) == {"", "water"}
+    assert len(whole.sequences()) == 400
+    bare = chroma2.Tracks({name: whole._columns[name] for name in whole})
+    with pytest.raises(errors.InvalidArgument, match="do not know"):
+        bare.medium_names()
+
+
+def test_prescale(session):
+    """A share of the light, the same everywhere; weights are untouched."""
+    s = chroma2.sources
+    sources = [
+        light(10_000),
+        s.scintillation((0, 0, 0), wavelength=400.0, mean=10_000.0),
+        s.cherenkov((0, 0, -100), (0, 0, 100), 1.0, "water", wavelength=(300, 500)),
+    ]
+
+    def run(event_id, prescale):
+        descriptor = chroma2.EventDescriptor(
+            sources=sources, event_id=event_id, prescale=prescale, keep=("hits", "photons_end")
+        )
+        result = session.submit_event(descriptor).result()
+        assert session.count_photons(descriptor) == result.n_photons
+        return result
+
+    whole, part = run(130, 1.0), run(131, 0.125)
+    assert (whole.prescale, part.prescale) == (1.0, 0.125)
+    assert "prescale" in part.summary() and "prescale" not in whole.summary()
+    assert np.all(part.hits.weights == 1)
+    counts = [np.bincount(r.photons_end.source_index, minlength=3) for r in (whole, part)]
+    assert counts[0][0] == 10_000 and counts[1][0] == 1250
+    for i in (1, 2):  # Poisson both times
+        assert abs(counts[1][i] / 0.125 - counts[0][i]) < 6 * np.sqrt(counts[0][i] * 9)
+    one = session.submit_event(chroma2.EventDescriptor(sources=light(1), prescale=1e-9)).result()
+    assert one.n_photons == 0 and one.ledger.is_balanced and len(one.hits) == 0
+
+
 def test_exports(session, tmp_path):
     hits = session.submit_event(event(event_id=55)).result().hits
     frame = pytest.importorskip("pandas") and hits.to_pandas()
@@ -454,6 +522,14 @@ BAD_EVENTS = [
     ({"sources": light(1), "on_hits": 3}, "on_hits is 3"),
     ({"sources": light(1), "on_hits": print, "on_block": print}, "not both"),
     ({"sources": light(1), "on_hits": print, "keep": ()}, "'hits' in keep"),
+    ({"sources": light(1), "t0": "late"}, "t0 is 'late'"),
+    ({"sources": light(1), "prescale": 0}, r"prescale is 0 \(it must lie in \(0, 1\]"),
+    ({"sources": light(1), "prescale": 1.5}, "prescale is 1.5"),
+    ({"sources": light(1), "prescale": np.nan}, "prescale is nan"),
+    ({"sources": light(1), "prescale": True}, "prescale is True"),
+    ({"sources": light(1), "prescale": "half"}, "prescale is 'half'"),
+    ({"sources": light(1), "scatter_first": 0.5}, "scatter_first is 0.5"),
+    ({"sources": light(1), "use_weights": "yes"}, "use_weights is 'yes'"),
     ({"sources": light(1), "track_photons": [1]}, "'photon_tracks' in keep"),
     ({"sources": light(1), "keep": ALL, "track_photons": [-1]}, r"track_photons\[0\] is -1"),
 ]

@@ -24,6 +24,32 @@ def test_processes_are_those_of_the_stepper():
     assert tuple(re.findall(r'^    X\((\w+), "', text, re.M)) == history.PROCESSES
     assert history.process_name(65535) == "START"
     assert history.process_name(3) == "RAYLEIGH"
+    assert set(history._STEP_LETTERS) == set(history.PROCESSES)
+
+
+@pytest.mark.parametrize(
+    ("born", "lineage", "processes", "letters"),
+    [
+        (0, 0, ["REFRACT", "RAYLEIGH", "SURFACE_DETECT"], "TO BT SC SD"),
+        (chroma2.CHERENKOV, 0, ["MIE", "BULK_REEMIT", "NO_HIT"], "CK SC RE MI"),
+        (chroma2.SCINTILLATION, 0, ["FRESNEL_REFLECT", "SPAWN"], "SI BR AB"),
+        (chroma2.SCINTILLATION | chroma2.BULK_REEMIT, 64, ["REFLECT_DIFFUSE"], "RE DR"),
+        (chroma2.LINEAGE_FULL, 64, [], "RE XX"),
+        (0, 0, ["SURFACE_REEMIT", "SURFACE_TRANSMIT", "REFLECT_SPECULAR"], "TO RE BT SR"),
+    ],
+)
+def test_steps_in_letters(born, lineage, processes, letters):
+    process = [65535, *(history.PROCESSES.index(name) for name in processes)]
+    flags = [int(born)] * len(process)
+    assert " ".join(history.step_letters(process, flags, lineage)) == letters
+
+
+@pytest.mark.parametrize(
+    ("process", "flags"), [([], []), ([3], [0]), ([65535, 3], [0]), ([3, 65535], [0, 0])]
+)
+def test_parts_of_a_history_have_no_letters(process, flags):
+    with pytest.raises(chroma2.errors.InvalidArgument, match="every step"):
+        history.step_letters(process, flags)
 
 
 @pytest.mark.parametrize(

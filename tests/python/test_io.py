@@ -38,7 +38,7 @@ def test_round_trip(session, tmp_path):
     keep = ("hits", "photons_end", "photon_tracks")
     events = [
         event(800, event_id=300, keep=keep, t0=2.5, user_tag=9),
-        event(200, event_id=301, keep=keep, seed=77, max_steps=3),
+        event(200, event_id=301, keep=keep, seed=77, max_steps=3, prescale=0.5),
     ]
     results = write(session, path, events)
     with hdf5.open_results(path) as file:
@@ -49,6 +49,7 @@ def test_round_trip(session, tmp_path):
         for e, result in zip(events, results, strict=True):
             row = file.event(e.event_id)
             assert (row.t0, row.user_tag, row.max_steps) == (e.t0, e.user_tag, e.max_steps)
+            assert row.prescale == result.prescale == e.prescale
             assert row.seed == (1 if e.seed is None else e.seed)
             assert row.ledger == result.ledger and set(row.keep) == set(keep)
             assert repr(row.sources) == repr(tuple(e.source_list()))
@@ -57,6 +58,9 @@ def test_round_trip(session, tmp_path):
                 assert type(table) is type(original)
                 assert table.columns == original.columns and table.units == original.units
                 assert all(np.array_equal(table[c], original[c]) for c in table)
+        tracks = file.photon_tracks(300)
+        assert tracks.medium_names() == results[0].photon_tracks.medium_names()
+        assert tracks.sequences() == results[0].photon_tracks.sequences()
         assert file.n_rows("hits") == sum(len(r.hits) for r in results)
         assert "2 events" in repr(file)
         assert np.array_equal(file.channel_positions(), session.scene.channels.position)
@@ -68,7 +72,8 @@ def test_round_trip(session, tmp_path):
 def test_layout_for_other_programs(session, tmp_path):
     """Flat columns with units; the bits of flags are spelled out."""
     path = tmp_path / "results.h5"
-    light = [event(300, event_id=310 + i) for i in range(3)]
+    keep = ("hits", "tracks")
+    light = [event(300, event_id=310 + i, keep=keep) for i in range(3)]
     write(session, path, light, compression="gzip")
     with h5py.File(path) as file:
         assert file.attrs["format"] == "chroma2 results" and file.attrs["schema_version"] == 1
@@ -77,6 +82,9 @@ def test_layout_for_other_programs(session, tmp_path):
         assert hits["wavelengths"].attrs["units"] == "nm" and "event_id" in hits
         assert len({len(column) for column in hits.values()}) == 1
         assert json.loads(hits["flags"].attrs["bits"])["SURFACE_DETECT"] == 4
+        process, medium = file["photon_tracks"]["process"], file["photon_tracks"]["medium"]
+        assert json.loads(process.attrs["names"])[3] == "RAYLEIGH"
+        assert json.loads(medium.attrs["names"])[medium[-1]] == "water"
         sources = json.loads(file["sources"]["json"][file["events"]["sources"][0]])
         assert len(file["sources"]["json"]) == 1  # equal ones are stored once
         assert sources[0]["kind"] == "isotropic" and sources[0]["n_photons"] == 300

@@ -29,7 +29,7 @@ lamp_make(const chroma2_source *source)
     l.value = malloc(N * sizeof *l.value);
     chroma2_source counted = *source;
     counted.n_photons = N;
-    if (event_sources_build(&counted, 1, l.fixture->view, 1, 1, &l.built) != CHROMA2_OK) {
+    if (event_sources_build(&counted, 1, l.fixture->view, 1, 1, 1.0, &l.built) != CHROMA2_OK) {
         fail_msg("%s", chroma2_error_detail());
     }
     return l;
@@ -354,7 +354,7 @@ test_cherenkov(void **state)
             n[i] = (float)(has_line ? 1.3246 + (i == 80 ? 0.2 : 0.0) : 1.32 + 3000.0 / (w * w));
         }
         l.fixture->materials[0].refractive_index = fixture_table(l.fixture, n, FIXTURE_N_GRID);
-        if (event_sources_build(&source, 1, l.fixture->view, 1, 1, &l.built) != CHROMA2_OK) {
+        if (event_sources_build(&source, 1, l.fixture->view, 1, 1, 1.0, &l.built) != CHROMA2_OK) {
             fail_msg("%s", chroma2_error_detail());
         }
         assert_int_equal(l.built.records[0].wavelength_law, has_line ? LAW_TABLE : LAW_FIXED);

@@ -10,7 +10,7 @@ Layout, schema version 1; units are attributes of every column:
     /                 format, schema_version, chroma2_version, created, is_complete, seed, physics,
                       switches, arithmetic, backend, device, scene_hash, detector, units
     /events/          event_id, seed, t0, max_steps, first_photon, n_photons, user_tag, wall_s,
-                      use_weights, scatter_first,
+                      use_weights, scatter_first, prescale,
                       keep, sources (row of /sources), and every number of the ledger
     /sources/         json: the light sources of an event; [] for an event from arrays
     /hits/            columns of Hits           /photons_end/  columns of PhotonsEnd
@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chroma2.errors import InvalidArgument, InvalidFile
-from chroma2.history import History
+from chroma2.history import PROCESSES, History
 from chroma2.photons import Photons
 from chroma2.result import Hits, Ledger, Part, PhotonsEnd, Result, Table, Tracks
 from chroma2.sources import Source
@@ -134,6 +134,7 @@ class Writer:
 
         self.attributes["chroma2_version"] = __version__
         self._channels = session.scene.channels
+        self._media = [m.name for m in session.scene.materials]
         self._default_seed = int(info["seed"])
         self._pending: dict[str, list[dict[str, _Column]]] = {}
         self._pending_rows = 0
@@ -179,6 +180,7 @@ class Writer:
                 "wall_s": (result.wall_s, np.float64, "s", "from first start to last end"),
                 "use_weights": (event.use_weights, np.uint32, "1", "1: photons have weights"),
                 "scatter_first": (event.scatter_first, np.int32, "1", "1 forced, -1 forbidden, 0"),
+                "prescale": (result.prescale, np.float64, "1", "share of the light that was made"),
             }
             for name, value in result.ledger.to_dict().items():
                 row[f"ledger_{name}"] = (value, np.uint64, "1", "of the ledger")
@@ -275,6 +277,8 @@ class Writer:
                 for name, columns in tables.items():
                     for column, value in columns.items():
                         _append(file, name, column, value, self.compression)
+                if "photon_tracks" in file:
+                    file["photon_tracks"]["medium"].attrs["names"] = json.dumps(self._media)
             partial.replace(target)
             self._n_segments += 1
             self._pending.clear()
@@ -352,6 +356,8 @@ def _append(file: Any, table: str, name: str, column: _Column, compression: str 
         made.attrs["meaning"] = column.meaning
         if name == "flags":
             made.attrs["bits"] = json.dumps({bit.name: bit.value for bit in History})
+        if name == "process":
+            made.attrs["names"] = json.dumps(PROCESSES)
     dataset = group[name]
     n = len(dataset)
     dataset.resize(n + len(data), axis=0)
@@ -375,6 +381,8 @@ def _join(file: Any, segment: pathlib.Path, compression: str | None) -> None:
                         _Column(rows, dataset.attrs["units"], dataset.attrs["meaning"]),
                         compression,
                     )
+                for key, value in dataset.attrs.items():
+                    file[table][name].attrs[key] = value
 
 
 # ------------------------------------------------------------------ reading
@@ -396,6 +404,7 @@ class EventRow(NamedTuple):
     ledger: Ledger
     use_weights: bool = False
     scatter_first: int = 0
+    prescale: float = 1.0
 
 
 class ResultFile:
@@ -450,6 +459,9 @@ class ResultFile:
                 dataset.attrs["units"],
                 dataset.attrs["meaning"],
             )
+        if name == "photon_tracks":
+            names = groups[0]["medium"].attrs.get("names", "[]")
+            return Tracks(columns, json.loads(names))  # type: ignore[arg-type]
         return _TABLES[name](columns)  # type: ignore[arg-type]
 
     def hits(self, event_id: int | None = None) -> Hits | None:
@@ -497,6 +509,7 @@ class ResultFile:
                     Ledger(ledger),
                     bool(columns["use_weights"][i]) if "use_weights" in columns else False,
                     int(columns["scatter_first"][i]) if "scatter_first" in columns else 0,
+                    float(columns["prescale"][i]) if "prescale" in columns else 1.0,
                 )
 
     def event(self, event_id: int) -> EventRow:

@@ -95,7 +95,7 @@ assert_refused(const physics_fixture *f, const chroma2_source *bad, const char *
     event_sources out;
     memset(&out, 0, sizeof out);
     chroma2_source sources[2] = {good_source(CHROMA2_SOURCE_ISOTROPIC), *bad};
-    const chroma2_status status = event_sources_build(sources, 2, f->view, 1, 1, &out);
+    const chroma2_status status = event_sources_build(sources, 2, f->view, 1, 1, 1.0, &out);
     if (status != CHROMA2_INVALID_ARGUMENT || strstr(chroma2_error_detail(), expected) == NULL ||
         strstr(chroma2_error_detail(), "source 1: ") == NULL) {
         fail_msg("expected \"%s\", got %d \"%s\"", expected, (int)status, chroma2_error_detail());
@@ -178,7 +178,7 @@ test_ids(void **state)
             sources[i].mean_photons = 0.0;
         }
     }
-    assert_int_equal(event_sources_build(sources, 5, f->view, 1, 1, &out), CHROMA2_OK);
+    assert_int_equal(event_sources_build(sources, 5, f->view, 1, 1, 1.0, &out), CHROMA2_OK);
     assert_int_equal(out.n_photons, 6);
     for (uint64_t id = 0; id < 6; id++) {
         const photon p = source_photon(&f->context, out.records, out.tables, 5, id);
@@ -191,7 +191,7 @@ test_ids(void **state)
         const photon again = source_photon(&f->context, out.records, out.tables, 5, id);
         assert_true(photon_is_same(&p, &again));
     }
-    assert_int_equal(event_sources_build(NULL, 0, f->view, 1, 1, &out), CHROMA2_OK);
+    assert_int_equal(event_sources_build(NULL, 0, f->view, 1, 1, 1.0, &out), CHROMA2_OK);
     assert_int_equal(out.n_photons, 0);
     event_sources_reset(&out);
     fixture_destroy(f);
@@ -219,12 +219,12 @@ test_counts(void **state)
     const double expected =
         2.0 * 3.14159265358979 * FINE_STRUCTURE * 100.0 * 1e6 * sin2 * (1.0 / 300.0 - 1.0 / 600.0);
     for (uint32_t event = 0; event < 500; event++) {
-        assert_int_equal(event_sources_build(sources, 3, f->view, 9, event, &out), CHROMA2_OK);
+        assert_int_equal(event_sources_build(sources, 3, f->view, 9, event, 1.0, &out), CHROMA2_OK);
         stat_add(&given, (double)out.records[1].first_photon);
         stat_add(&quenched, (double)(out.records[2].first_photon - out.records[1].first_photon));
         stat_add(&cherenkov, (double)(out.n_photons - out.records[2].first_photon));
         const uint64_t n = out.n_photons;
-        assert_int_equal(event_sources_build(sources, 3, f->view, 9, event, &out), CHROMA2_OK);
+        assert_int_equal(event_sources_build(sources, 3, f->view, 9, event, 1.0, &out), CHROMA2_OK);
         assert_int_equal(out.n_photons, n);
     }
     ASSERT_Z(stat_z_mean(&given, 50.0));
@@ -290,12 +290,56 @@ test_tables_are_shared(void **state)
         sources[i].spectrum_nm = good_nm;
         sources[i].spectrum = good_density;
     }
-    assert_int_equal(event_sources_build(sources, 100, f->view, 1, 1, &out), CHROMA2_OK);
+    assert_int_equal(event_sources_build(sources, 100, f->view, 1, 1, 1.0, &out), CHROMA2_OK);
     assert_true(out.n_tables < 2000);
     const float *const tables = out.tables;
-    assert_int_equal(event_sources_build(sources, 100, f->view, 1, 2, &out), CHROMA2_OK);
+    assert_int_equal(event_sources_build(sources, 100, f->view, 1, 2, 1.0, &out), CHROMA2_OK);
     assert_ptr_equal(out.tables, tables);
     event_sources_reset(&out);
+    fixture_destroy(f);
+}
+
+/** A prescale multiplies what is expected of every source: means of Poisson numbers, and given
+ *  numbers, which stay within one of the product. At 1 it changes nothing. */
+static void
+test_prescale(void **state)
+{
+    (void)state;
+    physics_fixture *const f = fixture_create_box(100.0f);
+    event_sources out;
+    memset(&out, 0, sizeof out);
+    chroma2_source sources[4];
+    for (int i = 0; i < 4; i++) {
+        sources[i] = good_source(CHROMA2_SOURCE_SCINTILLATION);
+    }
+    sources[0].n_photons = 0; // Poisson, 50
+    sources[1].n_photons = 1;
+    sources[2].n_photons = 1000;
+    sources[3].n_photons = 0;
+    sources[3].mean_photons = 1e12; // 2^40 only together with the prescale
+    stat_mean poisson = {0, 0, 0}, single = {0, 0, 0};
+    double spread = 0.0;
+    for (uint32_t event = 0; event < 2000; event++) {
+        assert_int_equal(event_sources_build(sources, 4, f->view, 9, event, 0.3, &out), CHROMA2_OK);
+        const double n = (double)out.records[1].first_photon;
+        stat_add(&poisson, n);
+        spread += (n - 15.0) * (n - 15.0) / 15.0;
+        stat_add(&single, (double)(out.records[2].first_photon - out.records[1].first_photon));
+        assert_int_equal(out.records[3].first_photon - out.records[2].first_photon, 300);
+    }
+    ASSERT_Z(stat_z_mean(&poisson, 15.0));
+    assert_true(fabs(spread / 2000.0 - 1.0) < 6.0 * sqrt(2.0 / 2000.0)); // variance = mean
+    ASSERT_Z(stat_z_mean(&single, 0.3));
+    event_sources all;
+    memset(&all, 0, sizeof all);
+    sources[1].n_photons = (1ull << 39) + 1;
+    assert_int_equal(event_sources_build(sources, 3, f->view, 9, 1, 1.0, &all), CHROMA2_OK);
+    assert_int_equal(all.records[2].first_photon - all.records[1].first_photon, (1ull << 39) + 1);
+    sources[1].n_photons = 1ull << 41;
+    assert_int_equal(event_sources_build(sources, 3, f->view, 9, 1, 0.25, &all), CHROMA2_OK);
+    assert_int_equal(all.records[2].first_photon - all.records[1].first_photon, 1ull << 39);
+    event_sources_reset(&out);
+    event_sources_reset(&all);
     fixture_destroy(f);
 }
 
@@ -308,7 +352,7 @@ test_complete(void **state)
     event_sources out;
     memset(&out, 0, sizeof out);
     const chroma2_source source = good_source(CHROMA2_SOURCE_ISOTROPIC);
-    assert_int_equal(event_sources_build(&source, 1, f->view, 1, 1, &out), CHROMA2_OK);
+    assert_int_equal(event_sources_build(&source, 1, f->view, 1, 1, 1.0, &out), CHROMA2_OK);
     for (uint64_t id = 0; id < 10; id++) {
         const photon made = source_photon(&f->context, out.records, out.tables, 1, id);
         photon p = made;
@@ -338,6 +382,7 @@ main(void)
         cmocka_unit_test(test_bad_sources),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_prescale),
         cmocka_unit_test(test_frank_tamm),
         cmocka_unit_test(test_tables_are_shared),
         cmocka_unit_test(test_complete),
