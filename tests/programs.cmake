@@ -17,6 +17,10 @@ endif()
 add_executable(digest programs/digest.c)
 target_link_libraries(digest PRIVATE chroma2_test_support)
 
+# What the optics say of single boundaries, for validation/run_peers.py.
+add_executable(optics_table programs/optics_table.c)
+target_link_libraries(optics_table PRIVATE chroma2_test_support)
+
 # The random words of photons, in their order, for batteries that read a pipe; see docs/streams.md.
 add_executable(stream_dump programs/stream_dump.c)
 target_link_libraries(stream_dump PRIVATE chroma2_test_support)
