@@ -12,6 +12,18 @@ target_link_libraries(leak_rays PRIVATE chroma2_test_support)
 add_executable(digest programs/digest.c)
 target_link_libraries(digest PRIVATE chroma2_test_support)
 
+# What the optics say of single boundaries, for validation/run_peers.py.
+add_executable(optics_table programs/optics_table.c)
+target_link_libraries(optics_table PRIVATE chroma2_test_support)
+
+# The random words of photons, in their order, for batteries that read a pipe; see docs/streams.md.
+add_executable(stream_dump programs/stream_dump.c)
+target_link_libraries(stream_dump PRIVATE chroma2_test_support)
+target_compile_options(stream_dump PRIVATE -O3)
+if("v3" IN_LIST CHROMA2_ISAS)
+  target_compile_options(stream_dump PRIVATE ${isa_flags_v3})
+endif()
+
 # The ring under threads and stalls: `queue_stress 8 100000000` by hand, a short one in the suite.
 add_executable(queue_stress programs/queue_stress.c)
 target_link_libraries(queue_stress PRIVATE chroma2_test_support)
