@@ -73,3 +73,20 @@ backend_for_device(int32_t device, const backend_ops **out_ops, int32_t *out_dev
 out:
     return status;
 }
+
+chroma2_status
+backend_choice_check(const char *what, const char *choice, const char *offered)
+{
+    const size_t length = strlen(choice);
+    if (strcmp(choice, "default") == 0) {
+        return CHROMA2_OK;
+    }
+    for (const char *at = offered; at != NULL; at = strchr(at, ',')) {
+        at += *at == ',' ? 1 : 0;
+        if (strncmp(at, choice, length) == 0 && (at[length] == ',' || at[length] == 0)) {
+            return CHROMA2_OK;
+        }
+    }
+    return error_set(CHROMA2_INVALID_ARGUMENT, "session.%s is \"%.40s\" (this device offers %s)",
+        what, choice, offered);
+}

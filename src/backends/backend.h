@@ -12,11 +12,19 @@ typedef struct stage_plan {
     uint8_t stage[N_STAGES];
 } stage_plan;
 
-/** What a backend tells the pipeline: something moved that the host may want to look at. */
+/** What a backend tells the pipeline: something moved that the host may want to look at, or nothing
+ *  will ever again. */
 typedef struct backend_hooks {
     void (*moved)(void *context);
+    void (*failed)(void *context, chroma2_status status); // the detail is set. Once
     void *context;
 } backend_hooks;
+
+/** How the session wants its photons propagated; "default" is always an answer. */
+typedef struct backend_choices {
+    const char *kernel, *lifetime;
+    uint32_t epoch_us; // 0: the default
+} backend_choices;
 
 /** What an event brings along besides its slot: host arrays, valid until it is over. */
 typedef struct event_tables {
@@ -43,10 +51,17 @@ typedef struct backend_ops {
     uint32_t (*best_tree)(const backend_context *self); // enum tree_kind
     uint32_t (*default_slots)(const backend_context *self);
     uint32_t (*order_photons)(const backend_context *self); // best size of orders from sources
+    uint32_t (*staged_photons)(const backend_context *self); // and of those with columns
+    /** Memory beyond the view's that it will take for so many rows. */
+    uint64_t (*own_bytes)(const backend_context *self, uint32_t n_rows);
+    /** Names of kernels and lifetimes, comma by comma, the default first. */
+    const char *(*kernels)(const backend_context *self);
+    const char *(*lifetimes)(const backend_context *self);
 
-    /** Starts to work on a view, whose pointers are of `memory` and outlive `stop`; returns at once. */
+    /** Starts to work on a view, whose pointers are of `memory` and outlive `stop`; returns at once.
+     *  errors  INVALID_ARGUMENT (choices), OUT_OF_MEMORY, DEVICE_LOST */
     chroma2_status (*start)(backend_context *self, const stage_view *view, const stage_plan *plan,
-        const backend_hooks *hooks);
+        const backend_choices *choices, const backend_hooks *hooks);
     void (*stop)(backend_context *self); // returns when no stage runs any more
 
     /* The link: what the pipeline tells a running backend and asks of it. Admission calls the first
@@ -102,3 +117,7 @@ typedef const backend_ops *(*backend_plugin_entry)(const backend_services *servi
 /** The backend for a device number; device DEVICE_ANY becomes a real one in *out_device.
  *  errors  NO_DEVICE */
 chroma2_status backend_for_device(int32_t device, const backend_ops **out_ops, int32_t *out_device);
+
+/** Whether a name is "default" or among those offered, comma by comma.  what  the option's name
+ *  errors  INVALID_ARGUMENT */
+chroma2_status backend_choice_check(const char *what, const char *choice, const char *offered);

@@ -78,16 +78,25 @@ step_force_scatter(const step_context *context, float distance_mm, free_path *pa
     path->is_mie = uniform(words.w[3]) * (rayleigh + mie) < mie ? 1u : 0u;
 }
 
+/** The ray of a photon, without a limit. */
+CHROMA2_HOST_DEVICE trace_ray
+step_ray(const photon *p)
+{
+    trace_ray ray;
+    ray.origin = photon_position(p);
+    ray.direction = photon_direction(p);
+    ray.t_max = FLT_MAX;
+    ray.medium = photon_medium(p);
+    ray.last = p->primitive;
+    return ray;
+}
+
 CHROMA2_HOST_DEVICE step_search
 step_begin(const step_context *context, const photon *p)
 {
     const scene_view *const scene = context->scene;
     step_search search;
-    search.ray.origin = photon_position(p);
-    search.ray.direction = photon_direction(p);
-    search.ray.t_max = FLT_MAX;
-    search.ray.medium = photon_medium(p);
-    search.ray.last = p->primitive;
+    search.ray = step_ray(p);
     search.absorb_mm = 0.0f;
     search.scatter_mm = 0.0f;
     search.is_mie = 0;

@@ -124,7 +124,7 @@ order_pack(void *context)
     batch_pack(&task->run->batch, order->first_photon, order->ids, order->n,
         (float *)(uintptr_t)order->staged);
     metric_add(&self->own_metrics, METRIC_bytes_in,
-        (uint64_t)order->n * batch_floats(order->columns) * sizeof(float));
+        (uint64_t)order->n * staged_floats(order->columns) * sizeof(float));
     self->ops->order_publish(self->backend, task->order_index, order);
 }
 
@@ -153,9 +153,9 @@ order_issue(orchestrator *self, event_run *run)
         }
     }
     const uint64_t left = block_left(run);
-    const uint32_t n_most = run->has_batch || run->ids != NULL
-                                ? (uint32_t)ORDER_PHOTONS
-                                : self->ops->order_photons(self->backend);
+    const uint32_t n_most = run->ids != NULL ? (uint32_t)ORDER_IDS
+                            : run->has_batch ? self->ops->staged_photons(self->backend)
+                                             : self->ops->order_photons(self->backend);
     const uint32_t n = left < n_most ? (uint32_t)left : n_most;
     const uint32_t index = self->free_orders[--self->n_free_orders];
     photon_order *const order = &self->orders[index];
@@ -220,6 +220,20 @@ events_serve(orchestrator *self, issue_outcome *out_obstacle)
     return has_moved;
 }
 
+/** The device is lost: nothing is admitted any more, and dispatch may end the events. */
+static void
+admission_park(orchestrator *self)
+{
+    for (int i = 0; i < N_INGEST_STREAMS; ++i) {
+        if (stream_wait(self->ingest_streams[i]) != CHROMA2_OK) {
+            check_failed(__FILE__, __LINE__, "ingestion threads");
+        }
+    }
+    self->n_issuing = 0;
+    atomic_store_release_u32(&self->is_admission_parked, 1u);
+    wake_signal_raise(&self->dispatch_signal);
+}
+
 void *
 admission_main(void *argument)
 {
@@ -227,6 +241,11 @@ admission_main(void *argument)
     while (atomic_load_acquire_u32(&self->is_stopping) == 0) {
         const uint64_t seen = wake_signal_count(&self->admission_signal);
         issue_outcome obstacle = ISSUE_OVER;
+        if (CHROMA2_UNLIKELY(atomic_load_acquire_u32(&self->failure) != CHROMA2_OK)) {
+            admission_park(self);
+            wake_signal_wait(&self->admission_signal, seen, 50000000u);
+            continue;
+        }
         bool has_moved = orders_reclaim(self);
         has_moved = slots_assign(self) || has_moved;
         has_moved = events_serve(self, &obstacle) || has_moved;

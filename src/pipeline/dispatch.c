@@ -2,6 +2,7 @@
 /** The dispatch thread: drains rows, closes blocks in order, calls callbacks, resolves futures. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pipeline/orchestrator_inside.h"
 
@@ -120,29 +121,17 @@ blocks_close(orchestrator *self, event_run *run)
     wake_signal_raise(&self->admission_signal);
 }
 
-/** Resolves the future of an event whose photons have all ended, and frees its slot. */
+/** Resolves the future of an event that is over: with its result, or with what went wrong. */
 static void
-run_finish(orchestrator *self, event_run *run)
+run_resolve(orchestrator *self, event_run *run, const uint64_t counters[N_LEDGER])
 {
     chroma2_result *const result = run->result;
     chroma2_future *const future = run->future;
-    uint64_t counters[N_LEDGER];
-    chroma2_status status = run->status;
-    self->ops->ledger(self->backend, run->slot, counters);
-    if (status == CHROMA2_OK && atomic_load_acquire_u32(&run->is_cancelled) != 0) {
-        status = CHROMA2_CANCELLED;
-        snprintf(run->error, sizeof run->error, "event %u was cancelled", run->event_id);
-    }
+    const chroma2_status status = run->status;
     result->ledger = ledger_make(counters);
-    if (result->ledger.alive != 0 && status == CHROMA2_OK) {
-        status = CHROMA2_INTERNAL;
-        snprintf(run->error, sizeof run->error, "the ledger of event %u does not balance",
-            run->event_id);
-    }
     result->info.event_id = run->event_id;
     result->info.user_tag = run->user_tag;
     result->info.t0_ns = run->t0_ns;
-    result->info.prescale = run->prescale;
     result->info.first_photon = run->first_photon;
     result->info.n_photons = run->n_photons;
     result->info.wall_s = (double)(clock_now_ns() - run->start_ns) * 1e-9;
@@ -160,6 +149,24 @@ run_finish(orchestrator *self, event_run *run)
         run->on_done(run->on_done_context);
     }
     future_release(future);
+}
+
+/** An event whose photons have all ended: resolves its future and frees its slot. */
+static void
+run_finish(orchestrator *self, event_run *run)
+{
+    uint64_t counters[N_LEDGER];
+    self->ops->ledger(self->backend, run->slot, counters);
+    if (run->status == CHROMA2_OK && atomic_load_acquire_u32(&run->is_cancelled) != 0) {
+        run->status = CHROMA2_CANCELLED;
+        snprintf(run->error, sizeof run->error, "event %u was cancelled", run->event_id);
+    }
+    if (ledger_make(counters).alive != 0 && run->status == CHROMA2_OK) {
+        run->status = CHROMA2_INTERNAL;
+        snprintf(run->error, sizeof run->error, "the ledger of event %u does not balance",
+            run->event_id);
+    }
+    run_resolve(self, run, counters);
     self->ops->event_close(self->backend, run->slot);
     pthread_mutex_lock(&self->mutex);
     self->runs[run->slot] = NULL;
@@ -170,6 +177,57 @@ run_finish(orchestrator *self, event_run *run)
     pthread_mutex_unlock(&self->mutex);
     event_run_destroy(run);
     wake_signal_raise(&self->admission_signal);
+}
+
+/** An event that never got a slot. */
+static void
+run_abandon(orchestrator *self, event_run *run)
+{
+    const uint64_t nothing[N_LEDGER] = {0};
+    run_resolve(self, run, nothing);
+    pthread_mutex_lock(&self->mutex);
+    scene_table_leave(&self->scenes, run->scene_index);
+    --self->n_events;
+    pthread_cond_broadcast(&self->space);
+    pthread_mutex_unlock(&self->mutex);
+    event_run_destroy(run);
+}
+
+static void
+run_set_failure(const orchestrator *self, event_run *run)
+{
+    if (run->status == CHROMA2_OK) {
+        run->status = (chroma2_status)self->failure;
+        memcpy(run->error, self->failure_detail, sizeof self->failure_detail);
+    }
+}
+
+/** The device is gone: no photon will move again. Every future gets to know, once admission no
+ *  longer touches the events. */
+static void
+runs_fail(orchestrator *self)
+{
+    if (atomic_load_acquire_u32(&self->is_admission_parked) == 0) {
+        wake_signal_raise(&self->admission_signal);
+        return;
+    }
+    for (uint32_t slot = 0; slot < self->options.events_in_flight; ++slot) {
+        event_run *const run = self->runs[slot];
+        if (run != NULL) {
+            run_set_failure(self, run);
+            run_finish(self, run);
+        }
+    }
+    pthread_mutex_lock(&self->mutex);
+    event_run *waiting = self->waiting_first;
+    self->waiting_first = self->waiting_last = NULL;
+    pthread_mutex_unlock(&self->mutex);
+    while (waiting != NULL) {
+        event_run *const next = waiting->next;
+        run_set_failure(self, waiting);
+        run_abandon(self, waiting);
+        waiting = next;
+    }
 }
 
 /** With all orders issued admission no longer touches the run, so n_opened is final. */
@@ -233,6 +291,9 @@ dispatch_main(void *argument)
         const uint64_t seen = wake_signal_count(&self->dispatch_signal);
         bool has_moved = rows_drain(self);
         has_moved = blocks_serve(self) || has_moved;
+        if (CHROMA2_UNLIKELY(atomic_load_acquire_u32(&self->failure) != CHROMA2_OK)) {
+            runs_fail(self);
+        }
         const uint64_t now = clock_now_ns();
         if (now >= next_progress_ns) {
             progress_tell(self);

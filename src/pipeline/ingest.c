@@ -40,14 +40,6 @@ batch_columns(const chroma2_photon_batch *batch)
            (batch->history.data != NULL ? (uint32_t)STAGED_HISTORY : 0u);
 }
 
-uint32_t
-batch_floats(uint32_t columns)
-{
-    return 5u + ((columns & STAGED_DIRECTION) != 0 ? 3u : 0u) +
-           ((columns & STAGED_POLARIZATION) != 0 ? 3u : 0u) +
-           ((columns & STAGED_HISTORY) != 0 ? 1u : 0u);
-}
-
 /** Component `component` of photon `index` of a float column. */
 static double
 column_value(const chroma2_column *column, uint64_t index, int component)

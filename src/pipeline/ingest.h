@@ -4,15 +4,8 @@
 #include "base/check.h"
 #include "chroma2/photon_batch.h"
 
-/** Floats a photon takes in a staging buffer at most: 20 bytes if directions are made on the device,
- *  48 if everything is given. */
-#define STAGED_MAX_FLOATS 12
-
 /** Which columns a batch stages: bits of enum staged_columns. */
 uint32_t batch_columns(const chroma2_photon_batch *batch);
-
-/** Floats a photon takes for these columns. */
-uint32_t batch_floats(uint32_t columns);
 
 /** Checks shape, types and every value of [first, first + n) of a host batch.
  *  errors  INVALID_ARGUMENT (columns), INVALID_PHOTON: names array, index, value and rule */
@@ -21,6 +14,6 @@ CHROMA2_MUST_CHECK chroma2_status batch_check(
 
 /** Copies photons to field-major columns; directions and polarizations become unit vectors.
  *  ids  [n] indices into the batch, or NULL: first, first + 1, ...
- *  out  [batch_floats * n] */
+ *  out  [staged_floats * n] */
 void batch_pack(
     const chroma2_photon_batch *batch, uint64_t first, const uint64_t *ids, uint32_t n, float *out);

@@ -21,6 +21,17 @@ workers_moved(void *context)
     }
 }
 
+/** Called once if the device is lost: dispatch fails every event, submit refuses others. */
+static void
+workers_failed(void *context, chroma2_status status)
+{
+    orchestrator *const self = context;
+    error_detail_copy(self->failure_detail, sizeof self->failure_detail);
+    atomic_store_release_u32(&self->failure, (uint32_t)status);
+    wake_signal_raise(&self->dispatch_signal);
+    wake_signal_raise(&self->admission_signal);
+}
+
 static chroma2_status
 read_metrics(void *context, metrics_reading *out_reading)
 {
@@ -91,9 +102,16 @@ threads_start(orchestrator *self)
     chroma2_status status = CHROMA2_OK;
     size_t n_edges = 0;
     const plan_edge *const edges = plan_edges(&n_edges);
-    const backend_hooks hooks = {workers_moved, self};
+    const backend_hooks hooks = {workers_moved, workers_failed, self};
+    const backend_choices choices = {
+        self->options.kernel != NULL ? self->options.kernel : "default",
+        self->options.lifetime != NULL ? self->options.lifetime : "default",
+        self->options.epoch_us,
+    };
+    TRY(backend_choice_check("kernel", choices.kernel, self->ops->kernels(self->backend)));
+    TRY(backend_choice_check("lifetime", choices.lifetime, self->ops->lifetimes(self->backend)));
     TRY(plan_build(edges, n_edges, &self->plan));
-    TRY(self->ops->start(self->backend, &self->view, &self->plan, &hooks));
+    TRY(self->ops->start(self->backend, &self->view, &self->plan, &choices, &hooks));
     REQUIRE(pthread_create(&self->admission_thread, NULL, admission_main, self) == 0,
         CHROMA2_OUT_OF_MEMORY, "the admission thread could not be started");
     self->has_admission = true;
@@ -255,6 +273,8 @@ space_wait(orchestrator *self, size_t n)
 {
     chroma2_status status = CHROMA2_OK;
     const uint32_t capacity = self->options.events_in_flight;
+    REQUIRE(self->failure == CHROMA2_OK, (chroma2_status)self->failure,
+        "the session has failed: %.400s. Open another one?", self->failure_detail);
     REQUIRE(n <= capacity, CHROMA2_INVALID_ARGUMENT,
         "%zu events are submitted at once (the session holds %u). Raise events_in_flight?", n,
         capacity);

@@ -16,8 +16,8 @@
 #include "runtime/stream_pool.h"
 
 enum {
-    DRAIN_ROWS = 1024,    // rows taken at once
-    ORDER_PHOTONS = 4096, // photons of an order whose columns or ids the host packs
+    DRAIN_ROWS = 1024, // rows taken at once
+    ORDER_IDS = 4096,  // photons of an order that lists their ids
     N_ORDERS = 64,
     N_INGEST_STREAMS = 2
 };
@@ -80,7 +80,10 @@ struct orchestrator {
     wake_signal dispatch_signal;
     row *rows; // [DRAIN_ROWS]
 
-    uint32_t is_stopping; // atomic
+    uint32_t failure; // atomic, a chroma2_status: why no photon will ever move again
+    char failure_detail[512];
+    uint32_t is_admission_parked; // atomic
+    uint32_t is_stopping;         // atomic
     bool has_admission, has_dispatch;
 };
 

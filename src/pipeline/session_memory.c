@@ -35,6 +35,13 @@ rows_bytes(uint64_t n_rows)
     return n_rows * sizeof(row) + 2 * queue_size_bytes((uint32_t)n_rows);
 }
 
+/** Bytes of one staging buffer: the columns of one order. */
+static uint64_t
+staging_bytes(const orchestrator *self)
+{
+    return sizeof(float) * STAGED_MAX_FLOATS * self->ops->staged_photons(self->backend);
+}
+
 typedef struct memory_plan {
     uint32_t n_slots, n_rows, n_staging;
     uint64_t events_bytes, staging_bytes, total_bytes;
@@ -55,7 +62,7 @@ memory_plan_make(
 {
     chroma2_status status = CHROMA2_OK;
     const uint64_t budget = self->options.memory_bytes;
-    const uint64_t buffer = sizeof(float) * STAGED_MAX_FLOATS * ORDER_PHOTONS;
+    const uint64_t buffer = staging_bytes(self);
     out_plan->events_bytes = events_bytes(self);
     out_plan->n_staging = budget / 16 / buffer < 4 ? 4u : (uint32_t)(budget / 16 / buffer);
     out_plan->n_staging = out_plan->n_staging < N_ORDERS ? out_plan->n_staging : N_ORDERS;
@@ -63,7 +70,8 @@ memory_plan_make(
     uint64_t n_rows = power_of_two_above(budget / 8 / sizeof(row)) / 2;
     n_rows = n_rows < MIN_ROWS ? MIN_ROWS : (n_rows > 1u << 20 ? 1u << 20 : n_rows);
     out_plan->n_rows = (uint32_t)n_rows;
-    const uint64_t fixed = out_plan->events_bytes + out_plan->staging_bytes + rows_bytes(n_rows);
+    const uint64_t fixed = out_plan->events_bytes + out_plan->staging_bytes + rows_bytes(n_rows) +
+                           self->ops->own_bytes(self->backend, (uint32_t)n_rows);
     uint64_t n_slots = self->options.queue_capacity;
     if (n_slots == 0) {
         n_slots = max_slots;
@@ -167,8 +175,8 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
     const uint32_t all_free[MAX_LINEAGE_LEVELS] = {1, 1, 1, 1};
     const mem_ops *const memory = arena_mem_ops(self->device);
     TRY(memory->copy_to_device(memory->context, view->reserve, all_free, sizeof all_free));
-    TRY(staging_arena_create(self->ops->staging(self->backend), "staging",
-        sizeof(float) * STAGED_MAX_FLOATS * ORDER_PHOTONS, plan.n_staging, &self->staging));
+    TRY(staging_arena_create(self->ops->staging(self->backend), "staging", staging_bytes(self),
+        plan.n_staging, &self->staging));
     view->n_slots = plan.n_slots;
     view->n_rows = plan.n_rows;
     view->n_events = self->options.events_in_flight;

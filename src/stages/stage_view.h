@@ -69,6 +69,17 @@ typedef struct event_slot {
 /** Columns of packed photons that an order starts from; absent ones are made on the device. */
 enum staged_columns { STAGED_DIRECTION = 1, STAGED_POLARIZATION = 2, STAGED_HISTORY = 4 };
 
+enum { STAGED_MAX_FLOATS = 12 };
+
+/** Floats that a staged photon takes. */
+CHROMA2_HOST_DEVICE uint32_t
+staged_floats(uint32_t columns)
+{
+    return 5u + ((columns & STAGED_DIRECTION) != 0 ? 3u : 0u) +
+           ((columns & STAGED_POLARIZATION) != 0 ? 3u : 0u) +
+           ((columns & STAGED_HISTORY) != 0 ? 1u : 0u);
+}
+
 /** Photons to start: ids first_photon.. or the listed ones, from sources or packed columns. */
 typedef struct photon_order {
     uint32_t event_slot;

@@ -756,6 +756,16 @@ cudaStreamSynchronize(cudaStream_t stream)
 }
 
 cudaError_t
+cudaLaunchHostFunc(cudaStream_t stream, void (*function)(void *), void *context)
+{
+    return enqueue(stream, "host", [=] {
+        if (__atomic_load_n(&sticky_error, __ATOMIC_RELAXED) == cudaSuccess) {
+            function(context);
+        }
+    });
+}
+
+cudaError_t
 cudaStreamQuery(cudaStream_t stream)
 {
     const std::lock_guard<std::mutex> lock(stream->mutex);

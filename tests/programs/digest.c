@@ -6,6 +6,7 @@
  *      SCENE: a name of TEST_SCENE_LIST, or file:PATH (written by validation/dump_scene.py)
  *      options: threads chunk capacity microsteps tree(1 4 8 14 18) no_cull max_steps memory_mib block_log2
  *               blocks(open at once) physics(0 chroma, 1 precise) device(0.. a GPU) keep(bits)
+ *               kernel lifetime (by name) epoch_us
  *               wavelength(nm) tracks(of every n-th photon) repeat(events, each timed)
  *
  *  Speed and the number of parents that waited for slots go to standard error. */
@@ -38,6 +39,14 @@ setting_apply(settings *s, const char *word)
 {
     char name[32];
     unsigned long long value = 0;
+    if (strncmp(word, "kernel=", 7) == 0) {
+        s->session.kernel = word + 7;
+        return;
+    }
+    if (strncmp(word, "lifetime=", 9) == 0) {
+        s->session.lifetime = word + 9;
+        return;
+    }
     if (sscanf(word, "%31[a-z_0-9]=%llu", name, &value) != 2) {
         fprintf(stderr, "digest: \"%s\" is not name=value\n", word);
         exit(2);
@@ -69,6 +78,8 @@ setting_apply(settings *s, const char *word)
         s->event.keep = (uint32_t)value;
     } else if (strcmp(name, "repeat") == 0) {
         s->repeat = value;
+    } else if (strcmp(name, "epoch_us") == 0) {
+        s->session.epoch_us = (uint32_t)value;
     } else if (strcmp(name, "tracks") == 0) {
         s->track_every = value;
     } else {

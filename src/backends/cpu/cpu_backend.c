@@ -125,6 +125,35 @@ cpu_default_slots(const backend_context *self)
 
 /** Small enough for a short event to pass between the orders of a long one. */
 static uint32_t
+cpu_staged_photons(const backend_context *self)
+{
+    (void)self;
+    return 4096;
+}
+
+static uint64_t
+cpu_own_bytes(const backend_context *self, uint32_t n_rows)
+{
+    (void)self;
+    (void)n_rows;
+    return 0;
+}
+
+static const char *
+cpu_kernels(const backend_context *self)
+{
+    (void)self;
+    return "chunk";
+}
+
+static const char *
+cpu_lifetimes(const backend_context *self)
+{
+    (void)self;
+    return "session";
+}
+
+static uint32_t
 cpu_order_photons(const backend_context *self)
 {
     (void)self;
@@ -203,8 +232,9 @@ cpu_stop(backend_context *self)
 
 static chroma2_status
 cpu_start(backend_context *self, const stage_view *view, const stage_plan *plan,
-    const backend_hooks *hooks)
+    const backend_choices *choices, const backend_hooks *hooks)
 {
+    (void)choices; // there is one of each: see cpu_kernels
     chroma2_status status = CHROMA2_OK;
     self->view = *view;
     self->plan = *plan;
@@ -248,6 +278,10 @@ static const backend_ops cpu_ops = {
     .best_tree = cpu_best_tree,
     .default_slots = cpu_default_slots,
     .order_photons = cpu_order_photons,
+    .staged_photons = cpu_staged_photons,
+    .own_bytes = cpu_own_bytes,
+    .kernels = cpu_kernels,
+    .lifetimes = cpu_lifetimes,
     .start = cpu_start,
     .stop = cpu_stop,
     .event_open = cpu_event_open,

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The CUDA backend: a library of its own, opened at run time. A driver thread runs one epoch after
- *  the other: a graph of all stages, whose propagate kernel stays for some milliseconds. */
+/** The CUDA backend: a library of its own, opened at run time. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/cuda/cuda_context.h"
+#include "backends/cuda/cuda_rung.h"
 
 static const backend_services *services;
 
@@ -41,99 +40,6 @@ cuda_status(cudaError_t error, const char *call)
     return error_set(status, "%.120s: %s", call, cudaGetErrorString(error));
 }
 
-/* Memory. */
-
-static chroma2_status
-device_allocate(void *context, size_t size_bytes, size_t alignment, void **out_memory)
-{
-    (void)alignment; // cudaMalloc aligns to 256 bytes
-    chroma2_status status = CHROMA2_OK;
-    backend_context *const self = (backend_context *)context;
-    size_t n_free = 0;
-    size_t n_total = 0;
-    CUDA_TRY(cudaSetDevice(self->device));
-    if (cudaMalloc(out_memory, size_bytes) != cudaSuccess) {
-        cudaGetLastError();
-        cudaMemGetInfo(&n_free, &n_total);
-        status = error_set(CHROMA2_OUT_OF_MEMORY,
-            "device %d has %zu of %zu bytes free and %zu were asked for", self->device, n_free,
-            n_total, size_bytes);
-    }
-out:
-    return status;
-}
-
-static void
-device_release(void *context, void *memory)
-{
-    backend_context *const self = (backend_context *)context;
-    cudaSetDevice(self->device);
-    cudaFree(memory);
-}
-
-static chroma2_status
-device_copy(void *context, void *to, const void *from, size_t size_bytes, cudaMemcpyKind kind)
-{
-    chroma2_status status = CHROMA2_OK;
-    backend_context *const self = (backend_context *)context;
-    CUDA_TRY(cudaSetDevice(self->device));
-    CUDA_TRY(cudaMemcpyAsync(to, from, size_bytes, kind, self->copy_stream));
-    CUDA_TRY(cudaStreamSynchronize(self->copy_stream));
-out:
-    return status;
-}
-
-static chroma2_status
-device_copy_to(void *context, void *device, const void *host, size_t size_bytes)
-{
-    return device_copy(context, device, host, size_bytes, cudaMemcpyHostToDevice);
-}
-
-static chroma2_status
-device_copy_from(void *context, void *host, const void *device, size_t size_bytes)
-{
-    return device_copy(context, host, device, size_bytes, cudaMemcpyDeviceToHost);
-}
-
-static chroma2_status
-pinned_allocate(void *context, size_t size_bytes, size_t alignment, void **out_memory)
-{
-    (void)alignment; // whole pages
-    chroma2_status status = CHROMA2_OK;
-    backend_context *const self = (backend_context *)context;
-    CUDA_TRY(cudaSetDevice(self->device));
-    CUDA_TRY(cudaHostAlloc(out_memory, size_bytes, cudaHostAllocMapped | cudaHostAllocPortable));
-out:
-    return status;
-}
-
-static void
-pinned_release(void *context, void *memory)
-{
-    backend_context *const self = (backend_context *)context;
-    cudaSetDevice(self->device);
-    cudaFreeHost(memory);
-}
-
-static chroma2_status
-pinned_copy(void *context, void *to, const void *from, size_t size_bytes)
-{
-    (void)context;
-    memcpy(to, from, size_bytes);
-    return CHROMA2_OK;
-}
-
-static void
-memory_tables_fill(backend_context *self)
-{
-    const mem_ops device = {
-        "device", self, false, device_allocate, device_release, device_copy_to, device_copy_from};
-    const mem_ops pinned = {
-        "pinned", self, true, pinned_allocate, pinned_release, pinned_copy, pinned_copy};
-    self->device_memory = device;
-    self->pinned_memory = pinned;
-}
-
 /* Opening and closing. */
 
 static void
@@ -150,17 +56,18 @@ cuda_close(backend_context *self)
         cudaGraphDestroy(self->graph);
     }
     cuda_link_destroy(self);
-    cudaFree((void *)self->view.commands);
     cudaFree(self->view.plan);
     cudaFree(self->heap.base);
+    cudaFree(self->rung_memory);
     if (self->epoch_done != NULL) {
         cudaEventDestroy(self->epoch_done);
     }
-    if (self->epoch_stream != NULL) {
-        cudaStreamDestroy(self->epoch_stream);
-    }
-    if (self->copy_stream != NULL) {
-        cudaStreamDestroy(self->copy_stream);
+    cudaStream_t const streams[] = {
+        self->epoch_stream, self->in_stream, self->out_stream, self->side_stream};
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; ++i) {
+        if (streams[i] != NULL) {
+            cudaStreamDestroy(streams[i]);
+        }
     }
     pthread_mutex_destroy(&self->mutex);
     wake_signal_reset(&self->work);
@@ -187,10 +94,12 @@ cuda_open(int32_t device, uint32_t n_threads, backend_context **out_context)
     snprintf(self->device_name, sizeof self->device_name, "%.72s", properties.name);
     self->n_multiprocessors = (uint32_t)properties.multiProcessorCount;
     CUDA_TRY(cudaStreamCreateWithFlags(&self->epoch_stream, cudaStreamNonBlocking));
-    CUDA_TRY(cudaStreamCreateWithFlags(&self->copy_stream, cudaStreamNonBlocking));
+    CUDA_TRY(cudaStreamCreateWithFlags(&self->in_stream, cudaStreamNonBlocking));
+    CUDA_TRY(cudaStreamCreateWithFlags(&self->out_stream, cudaStreamNonBlocking));
+    CUDA_TRY(cudaStreamCreateWithFlags(&self->side_stream, cudaStreamNonBlocking));
     CUDA_TRY(cudaEventCreateWithFlags(
         &self->epoch_done, cudaEventDisableTiming | cudaEventBlockingSync));
-    memory_tables_fill(self);
+    cuda_memory_tables_fill(self);
     *out_context = self;
     self = NULL;
 out:
@@ -227,7 +136,7 @@ static uint32_t
 cuda_best_tree(const backend_context *self)
 {
     (void)self;
-    return TREE_WIDE4;
+    return TREE_QUANT4;
 }
 
 static uint32_t
@@ -243,80 +152,44 @@ cuda_order_photons(const backend_context *self)
     return 1u << 20;
 }
 
-/* Epochs. */
-
-static const uint64_t EPOCH_NS = 4000000;
-
-/** True if the last epoch left something that another one could move. */
-static bool
-epoch_has_work(const backend_context *self)
+static uint32_t
+cuda_staged_photons(const backend_context *self)
 {
-    const cuda_status_page *const page = self->status;
-    return page->active + page->spawning + page->spawn + page->finished + page->orders_waiting +
-               page->n_rows_left >
-           0;
+    (void)self;
+    return CUDA_STAGED_PHOTONS;
 }
 
-/** Runs one epoch and takes what came of it. */
-static chroma2_status
-epoch_run(backend_context *self, uint32_t n_commands)
+static uint64_t
+cuda_own_bytes(const backend_context *self, uint32_t n_rows)
 {
-    chroma2_status status = CHROMA2_OK;
-    cuda_control *const control = self->control;
-    uint32_t mirror = 0;
-    pthread_mutex_lock(&self->mutex);
-    mirror = (self->mirror_first + self->n_mirrors_full) % CUDA_N_MIRRORS;
-    control->mirror_rows = self->n_mirrors_full < CUDA_N_MIRRORS ? self->view.stage.n_rows : 0u;
-    control->n_event_slots = self->n_event_slots;
-    pthread_mutex_unlock(&self->mutex);
-    control->n_commands = n_commands;
-    control->mirror = self->mirror[mirror];
-    control->epoch_ns = EPOCH_NS;
-    control->leave_dry = self->status->orders_waiting > 0;
-    CUDA_TRY(cudaGraphLaunch(self->graph_exec, self->epoch_stream));
-    CUDA_TRY(cudaEventRecord(self->epoch_done, self->epoch_stream));
-    CUDA_TRY(cudaEventSynchronize(self->epoch_done));
-    cuda_link_receive(self, mirror);
-out:
-    return status;
+    (void)self;
+    return (uint64_t)CUDA_N_MIRRORS * n_rows * sizeof(row) + CUDA_HEAP_BYTES +
+           sizeof(float) * CUDA_MAX_ORDERS * CUDA_STAGED_PHOTONS * STAGED_MAX_FLOATS;
 }
 
-static void *
-driver_main(void *argument)
+static const char *
+cuda_kernels(const backend_context *self)
 {
-    backend_context *const self = (backend_context *)argument;
-    cudaSetDevice(self->device);
-    while (atomic_load_acquire_u32(&self->is_stopping) == 0) {
-        const uint64_t seen = wake_signal_count(&self->work);
-        const uint32_t n_commands = cuda_link_send(self);
-        if (n_commands == 0 && !epoch_has_work(self)) {
-            wake_signal_wait(&self->work, seen, 50000000u);
-            continue;
-        }
-        self->fault = epoch_run(self, n_commands);
-        if (self->fault != CHROMA2_OK) {
-            check_failed(__FILE__, __LINE__, "an epoch of the device");
-            break;
-        }
-        self->hooks.moved(self->hooks.context);
-    }
-    return NULL;
+    (void)self;
+    return cuda_rung_names();
+}
+
+static const char *
+cuda_lifetimes(const backend_context *self)
+{
+    (void)self;
+    return "epoch";
 }
 
 static void
 cuda_stop(backend_context *self)
 {
-    if (self->has_driver) {
-        atomic_store_release_u32(&self->is_stopping, 1u);
-        wake_signal_raise(&self->work);
-        pthread_join(self->driver, NULL);
-        self->has_driver = false;
-    }
+    cuda_driver_stop(self);
 }
 
 static chroma2_status
 cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan,
-    const backend_hooks *hooks)
+    const backend_choices *choices, const backend_hooks *hooks)
 {
     (void)plan; // the graph's order is the plan's, unrolled once an epoch: see cuda_epoch.cu
     chroma2_status status = CHROMA2_OK;
@@ -324,23 +197,27 @@ cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan
     CUDA_TRY(cudaSetDevice(self->device));
     self->view.stage = *view;
     self->hooks = *hooks;
+    self->epoch_ns =
+        choices->epoch_us != 0 ? 1000u * (uint64_t)choices->epoch_us : (uint64_t)CUDA_EPOCH_NS;
+    self->rung = cuda_rung_of(choices->kernel);
     TRY(cuda_link_create(self));
-    TRY(device_allocate(self, CUDA_MAX_COMMANDS * sizeof(cuda_command), 256, &memory));
-    self->view.commands = (const cuda_command *)memory;
-    TRY(device_allocate(self, sizeof(cuda_plan), 256, &memory));
+    TRY(self->device_memory.allocate(self, sizeof(cuda_plan), 256, &memory));
     self->view.plan = (cuda_plan *)memory;
-    self->heap.size_bytes = 32u << 20;
-    TRY(device_allocate(self, self->heap.size_bytes, 256, &memory));
+    self->heap.size_bytes = CUDA_HEAP_BYTES;
+    TRY(self->device_memory.allocate(self, self->heap.size_bytes, 256, &memory));
     self->heap.base = (unsigned char *)memory;
+    if (self->rung->memory_bytes != NULL) {
+        TRY(self->device_memory.allocate(
+            self, self->rung->memory_bytes(self), 256, &self->rung_memory));
+    }
     self->view.control = self->control;
     self->view.status = self->status;
+    self->view.commands = self->sent_commands;
     self->view.event_images = self->event_images;
     self->view.order_images = self->order_images;
     self->view.ledgers = self->ledgers;
     TRY(cuda_epoch_capture(self));
-    REQUIRE(pthread_create(&self->driver, NULL, driver_main, self) == 0, CHROMA2_OUT_OF_MEMORY,
-        "the driver thread of device %d could not be started", self->device);
-    self->has_driver = true;
+    TRY(cuda_driver_start(self));
 out:
     return status;
 }
@@ -371,6 +248,10 @@ cuda_ops_make(void)
     ops.best_tree = cuda_best_tree;
     ops.default_slots = cuda_default_slots;
     ops.order_photons = cuda_order_photons;
+    ops.staged_photons = cuda_staged_photons;
+    ops.own_bytes = cuda_own_bytes;
+    ops.kernels = cuda_kernels;
+    ops.lifetimes = cuda_lifetimes;
     ops.start = cuda_start;
     ops.stop = cuda_stop;
     ops.event_open = cuda_event_open;

@@ -25,7 +25,12 @@ enum {
     CUDA_MAX_ORDERS = 64,
     CUDA_MAX_DONE = 8192,
     CUDA_ORDER_IDS = 4096,
-    CUDA_N_MIRRORS = 2
+    CUDA_STAGED_PHOTONS = 32768, // of an order that brings columns
+    CUDA_URGENT_PHOTONS = 4096,  // an order so small ends the epoch under way
+    CUDA_DIRECT_ROWS = 4096,     // as many rows go to the host's mirror without a copy
+    CUDA_N_MIRRORS = 2,
+    CUDA_HEAP_BYTES = 32 << 20, // sources and tables of the events in flight
+    CUDA_EPOCH_NS = 4000000
 };
 
 /** What the host tells the device at the start of an epoch. */
@@ -43,21 +48,22 @@ typedef struct cuda_command {
     uint64_t n;
 } cuda_command;
 
-/** Written by the host before an epoch, in mapped memory. */
+/** Written by the host before an epoch, in mapped memory; `wanted` while it runs too. */
 typedef struct cuda_control {
     uint32_t n_commands;
-    uint32_t mirror_rows;   // room in the mirror, 0: none is free
-    row *mirror;            // device address of the mirror
-    uint64_t epoch_ns;      // propagate ends about then
-    uint32_t leave_dry;     // 1: more photons wait for slots, so leave when `active` is empty
+    uint32_t n_rows_room;   // rows that the epoch's outbox takes, 0: both are still on their way
+    uint32_t outbox;        // which
     uint32_t n_event_slots; // slots [0, n) may be in use
+    uint64_t epoch_ns;      // propagate ends about then
+    uint32_t wanted;        // 1: commands wait, so propagate ends soon
+    uint32_t spare[7];
 } cuda_control;
 
 /** Written by the device at the end of an epoch, in mapped memory. */
 typedef struct cuda_status_page {
     uint32_t n_orders_done, n_blocks_done;
-    uint32_t n_rows;      // put into the mirror
-    uint32_t n_rows_left; // still on the device
+    uint32_t n_rows;      // put into the outbox
+    uint32_t n_rows_left; // still in the ring
     uint32_t active, spawning, spawn, finished, free_slots, orders_waiting;
     uint32_t orders_done[CUDA_MAX_ORDERS];
     uint32_t blocks_done[CUDA_MAX_DONE];
@@ -71,6 +77,10 @@ typedef struct cuda_plan {
     uint32_t n_rows;
     uint64_t first_ready, first_row_free;
     uint32_t n_emit, n_compact;
+    uint64_t end_ns;     // of propagate
+    uint32_t leaves_dry; // 1: photons wait for slots, so propagate ends when `active` is empty
+    uint32_t is_over;    // atomic, 1: propagate ends now
+    uint32_t wave[4];    // counters of the rung `wavefront`
 } cuda_plan;
 
 /** Everything that kernels are given. */
@@ -79,10 +89,12 @@ typedef struct cuda_view {
     const cuda_control *control;
     cuda_status_page *status;
     cuda_plan *plan;
-    const cuda_command *commands;   // device copy
+    const cuda_command *commands;   // mapped
     const event_slot *event_images; // mapped, by slot
     const photon_order *order_images;
-    uint64_t *ledgers; // mapped, [n_events, N_LEDGER]
+    uint64_t *ledgers;           // mapped, [n_events, N_LEDGER]
+    row *outbox[CUDA_N_MIRRORS]; // rows on their way to the host's mirrors
+    row *mirror[CUDA_N_MIRRORS]; // these, mapped
 } cuda_view;
 
 /** A piece of a fixed region of device memory lent to an event. */
@@ -97,11 +109,29 @@ typedef struct cuda_heap {
     size_t n_taken, capacity;
 } cuda_heap;
 
+/** An order whose columns are being copied to the device. */
+typedef struct cuda_order_copy {
+    uint32_t index, slot;
+} cuda_order_copy;
+
+/** Rows on the host, as an epoch made them. */
+typedef struct cuda_mirror {
+    row *rows; // pinned, [n_rows]
+    uint32_t n, n_taken;
+    uint32_t n_blocks; // of the fifo, that can be told of once it is filled
+    bool is_filled;
+} cuda_mirror;
+
 struct backend_context {
     int device;
     char device_name[80];
     uint32_t n_multiprocessors;
-    cudaStream_t epoch_stream, copy_stream;
+    const struct cuda_rung *rung;
+    uint64_t epoch_ns;
+    cudaStream_t epoch_stream; // the graph of stages
+    cudaStream_t in_stream;    // orders' columns on their way in
+    cudaStream_t out_stream;   // rows on their way out
+    cudaStream_t side_stream;  // scenes, tables, metrics, rays
     mem_ops device_memory, pinned_memory;
     pthread_t driver;
     bool has_driver;
@@ -112,6 +142,7 @@ struct backend_context {
     cudaGraph_t graph;
     cudaGraphExec_t graph_exec;
     cudaEvent_t epoch_done;
+    void *rung_memory; // what a rung keeps on the device between epochs
 
     pthread_mutex_t mutex; // guards the link below
     cuda_command *commands;
@@ -119,7 +150,7 @@ struct backend_context {
     cuda_heap heap;
     cuda_range *event_ranges; // [n_events]
 
-    cuda_command *sent_commands; // pinned, [CUDA_MAX_COMMANDS]
+    cuda_command *sent_commands; // mapped, [CUDA_MAX_COMMANDS]
     cuda_control *control;       // mapped
     cuda_status_page *status;    // mapped
     event_slot *event_images;    // mapped
@@ -128,14 +159,26 @@ struct backend_context {
     uint64_t *ledgers;           // mapped
     uint32_t n_event_slots;      // largest slot in use + 1
 
-    row *mirror[CUDA_N_MIRRORS]; // pinned, [n_rows]
-    uint32_t mirror_n[CUDA_N_MIRRORS], mirror_taken[CUDA_N_MIRRORS];
-    uint32_t mirror_first; // oldest mirror with rows
-    uint32_t n_mirrors_full;
-    uint32_t *orders_done, *blocks_done; // fifos of what rows_take has caught up with
-    uint32_t n_orders_done, n_blocks_done, n_blocks_held, done_capacity;
+    float *staged;                             // device, [CUDA_MAX_ORDERS, staged_floats]
+    size_t staged_floats;                      // that an order can bring
+    cudaEvent_t order_copied[CUDA_MAX_ORDERS]; // by order
+    cuda_order_copy copies[CUDA_MAX_ORDERS];   // fifo
+    uint32_t n_copies;
+
+    cuda_command ready_orders[CUDA_MAX_ORDERS];
+    uint32_t n_ready_orders;
+
+    cuda_mirror mirror[CUDA_N_MIRRORS];
+    uint32_t mirror_first;               // oldest mirror with rows, or on its way
+    uint32_t n_mirrors_full;             // and those on their way
+    uint32_t *orders_done, *blocks_done; // fifos
+    uint32_t n_orders_done, n_blocks_done, done_capacity;
+    uint32_t n_blocks_told; // of blocks_done, that dispatch may know of
     chroma2_status fault;
 };
+
+/* Memory. */
+void cuda_memory_tables_fill(backend_context *self);
 
 /* Kernels of an epoch, in the order of the graph. */
 chroma2_status cuda_epoch_capture(backend_context *self);
@@ -143,8 +186,9 @@ chroma2_status cuda_intersect_run(backend_context *self, const scene_view *scene
     const float *origins, const float *directions, size_t n, float *out_distance_mm,
     int32_t *out_triangle, int32_t *out_instance);
 
-/** Launches propagate for this session into a stream under capture. */
-chroma2_status cuda_propagate_enqueue(backend_context *self, cudaStream_t stream);
+/* The driver: a thread that runs one epoch after the other. */
+chroma2_status cuda_driver_start(backend_context *self);
+void cuda_driver_stop(backend_context *self);
 
 /* The link. */
 chroma2_status cuda_event_open(
@@ -163,9 +207,10 @@ bool cuda_has_output(const backend_context *self);
 bool cuda_has_orders_done(const backend_context *self);
 void cuda_gauges(backend_context *self);
 
-/** Takes what an epoch's status page says into the link. */
-void cuda_link_receive(backend_context *self, uint32_t mirror);
-/** Moves waiting commands to the pinned buffer; returns how many. */
-uint32_t cuda_link_send(backend_context *self);
+/** Takes what an epoch's status page says into the link, and sends its rows on their way. */
+chroma2_status cuda_link_receive(backend_context *self, uint32_t mirror);
+/** Moves waiting commands to the mapped buffer, orders once their columns are on the device.
+ *  must_wait  true: nothing else is to do, so the epoch itself waits for columns under way */
+chroma2_status cuda_link_send(backend_context *self, bool must_wait, uint32_t *out_n);
 chroma2_status cuda_link_create(backend_context *self);
 void cuda_link_destroy(backend_context *self);

@@ -1,123 +1,74 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** The stages around propagate as kernels, and the graph of an epoch:
  *
- *    copy commands -> commands -> plan -> initialize -> settle -> emit_secondary -> compact
- *      -> propagate -> postprocess -> plan rows -> rows out -> status
+ *    commands -> emit_secondary -> plan -> compact + initialize -> propagate -> postprocess
+ *      -> settle -> rows out -> status
  *
- *  Small kernels of one thread plan bulk claims for the wide ones, so that rings are touched once
- *  for a whole stage. Nothing else runs meanwhile, so plans hold. */
-#include "backends/cuda/cuda_context.h"
+ *  Small kernels of one block plan bulk claims for the wide ones, so that rings are touched once
+ *  for a whole stage. Nothing else runs meanwhile, so plans hold. Children come before primaries:
+ *  while parents wait for slots, no primary takes one. */
+#include "backends/cuda/cuda_rung.h"
 #include "backends/cuda/cuda_warp.h"
 #include "stages/stage_emit_secondary.h"
 #include "stages/stage_initialize.h"
 #include "stages/stage_propagate.h"
 
-enum { STAGE_THREADS = 128 };
+enum { STAGE_THREADS = 128, COMMANDS_AT_ONCE = 1024 };
 
-/** Carries out the host's commands in their order. */
+static __device__ void
+command_do(const cuda_view *whole, const cuda_command *command)
+{
+    const stage_view *const view = &whole->stage;
+    event_slot *const event = view->events + command->slot;
+    switch (command->kind) {
+    case COMMAND_EVENT_OPEN:
+        *event = whole->event_images[command->slot];
+        break;
+    case COMMAND_EVENT_CANCEL:
+        event->cancelled = 1;
+        break;
+    case COMMAND_BLOCK_OPEN:
+        event->outstanding[command->block] = 1;
+        break;
+    case COMMAND_BLOCK_EXPECT:
+        event->outstanding[command->block] += command->n;
+        break;
+    case COMMAND_BLOCK_SEAL:
+        block_leave(view, command->slot, command->block, 1);
+        break;
+    case COMMAND_ORDER:
+        view->orders[command->order] = whole->order_images[command->order];
+        queue_push(&view->order_waiting, &command->order, 1);
+        break;
+    default:
+        break;
+    }
+}
+
+/** Carries out the host's commands, those of one event in their order. One block: each thread
+ *  serves the events whose slots are its own. */
 __global__ static void
 kernel_commands(const __grid_constant__ cuda_view whole)
 {
-    const stage_view *const view = &whole.stage;
-    for (uint32_t i = 0; i < whole.control->n_commands; ++i) {
-        const cuda_command command = whole.commands[i];
-        event_slot *const event = view->events + command.slot;
-        switch (command.kind) {
-        case COMMAND_EVENT_OPEN:
-            *event = whole.event_images[command.slot];
-            break;
-        case COMMAND_EVENT_CANCEL:
-            event->cancelled = 1;
-            break;
-        case COMMAND_BLOCK_OPEN:
-            event->outstanding[command.block] = 1;
-            break;
-        case COMMAND_BLOCK_EXPECT:
-            event->outstanding[command.block] += command.n;
-            break;
-        case COMMAND_BLOCK_SEAL:
-            block_leave(view, command.slot, command.block, 1);
-            break;
-        case COMMAND_ORDER:
-            view->orders[command.order] = whole.order_images[command.order];
-            queue_push(&view->order_waiting, &command.order, 1);
-            break;
-        default:
-            break;
+    CUDA_SHARED(cuda_command, chunk);
+    const uint32_t n = whole.control->n_commands;
+    for (uint32_t begin = 0; begin < n; begin += COMMANDS_AT_ONCE) {
+        const uint32_t n_here =
+            n - begin < COMMANDS_AT_ONCE ? n - begin : (uint32_t)COMMANDS_AT_ONCE;
+        for (uint32_t i = threadIdx.x; i < n_here; i += blockDim.x) {
+            chunk[i] = whole.commands[begin + i];
         }
-    }
-}
-
-/** Takes waiting orders until their photons fill the free slots. */
-__global__ static void
-kernel_plan(const __grid_constant__ cuda_view whole)
-{
-    const stage_view *const view = &whole.stage;
-    cuda_plan *const plan = whole.plan;
-    const uint32_t room = queue_depth(&view->free);
-    uint32_t n = 0;
-    plan->n_orders = 0;
-    while (n < room && plan->n_orders < CUDA_MAX_ORDERS) {
-        uint32_t index;
-        if (queue_pop(&view->order_waiting, &index, 1) == 0) {
-            break;
-        }
-        const photon_order *const order = view->orders + index;
-        const uint32_t left = order->n - order->n_started;
-        const uint32_t taken = left < room - n ? left : room - n;
-        plan->order[plan->n_orders] = index;
-        plan->first_of_order[plan->n_orders++] = n;
-        ledger_add(view->events + order->event_slot, LEDGER_in, taken);
-        n += taken;
-    }
-    plan->first_of_order[plan->n_orders] = n;
-    plan->n_photons = n > 0 ? queue_pop_claim(&view->free, n, &plan->first_free) : 0u;
-    metric_add(&view->metrics, METRIC_photons_started, n);
-}
-
-__global__ static void
-kernel_initialize(const __grid_constant__ cuda_view whole)
-{
-    const stage_view *const view = &whole.stage;
-    const cuda_plan *const plan = whole.plan;
-    const uint32_t stride = gridDim.x * blockDim.x;
-    for (uint32_t base = blockIdx.x * blockDim.x + (threadIdx.x & ~31u); base < plan->n_photons;
-         base += stride) {
-        const uint32_t i = base + warp_lane();
-        const bool is_mine = i < plan->n_photons;
-        uint32_t slot = 0;
-        bool has_ended = false;
-        if (is_mine) {
-            uint32_t which = 0;
-            while (which + 1 < plan->n_orders && plan->first_of_order[which + 1] <= i) {
-                ++which;
+        __syncthreads();
+        for (uint32_t i = 0; i < n_here; ++i) {
+            if (chunk[i].slot % blockDim.x == threadIdx.x) {
+                command_do(&whole, chunk + i);
             }
-            const photon_order *const order = view->orders + plan->order[which];
-            slot = queue_pop_at(&view->free, plan->first_free + i);
-            const photon p =
-                order_photon(view, order, order->n_started + i - plan->first_of_order[which]);
-            photon_store(&view->photons, slot, &p);
-            has_ended = photon_mode_of(&p) == MODE_ENDED;
         }
-        __syncwarp();
-        warp_push(&view->active, slot, is_mine && !has_ended);
-        warp_push(&view->finished, slot, is_mine && has_ended);
+        __syncthreads();
     }
-}
-
-/** After initialize: orders go on or are done; and what the next two stages find. */
-__global__ static void
-kernel_settle(const __grid_constant__ cuda_view whole)
-{
-    const stage_view *const view = &whole.stage;
-    cuda_plan *const plan = whole.plan;
-    for (uint32_t i = 0; i < plan->n_orders; ++i) {
-        photon_order *const order = view->orders + plan->order[i];
-        order->n_started += plan->first_of_order[i + 1] - plan->first_of_order[i];
-        queue_push(order->n_started == order->n ? &view->order_done : &view->order_waiting,
-            &plan->order[i], 1);
+    if (threadIdx.x == 0) {
+        whole.plan->n_emit = queue_depth(&whole.stage.spawning);
     }
-    plan->n_emit = queue_depth(&view->spawning);
 }
 
 /** Every parent once; those whose children find no room go back. */
@@ -155,33 +106,120 @@ kernel_emit_secondary(const __grid_constant__ cuda_view whole)
     }
 }
 
-/** Decides whether newborn photons move up. */
-__global__ static void
-kernel_plan_compact(const __grid_constant__ cuda_view whole)
+/** Decides whether newborn photons move up: by occupancy, or by the age of the oldest. */
+static __device__ uint32_t
+plan_compact(const stage_view *view, uint64_t now_ns)
 {
-    const stage_view *const view = &whole.stage;
     const uint32_t n = queue_depth(&view->spawn);
     const uint64_t since = *view->spawn_since;
     const bool is_sparse = queue_depth(&view->active) < view->compact_below;
-    const bool is_old = since != 0 && device_now_ns() > since + view->compact_age_ns;
-    whole.plan->n_compact = n > 0 && (is_sparse || is_old) ? n : 0u;
-    if (whole.plan->n_compact > 0) {
-        *view->spawn_since = 0;
-        metric_add(&view->metrics,
-            is_sparse ? METRIC_compactions_by_occupancy : METRIC_compactions_by_age, 1);
+    const bool is_old = since != 0 && now_ns > since + view->compact_age_ns;
+    if (n == 0 || (!is_sparse && !is_old)) {
+        return 0;
     }
+    *view->spawn_since = 0;
+    metric_add(
+        &view->metrics, is_sparse ? METRIC_compactions_by_occupancy : METRIC_compactions_by_age, 1);
+    return n;
+}
+
+/** Gives free slots to waiting orders, the smallest orders first: a short event does not wait for
+ *  the photons of a long one. */
+static __device__ void
+plan_orders(const stage_view *view, cuda_plan *plan)
+{
+    const uint32_t room = queue_depth(&view->spawning) > 0 ? 0u : queue_depth(&view->free);
+    uint32_t n_found = 0;
+    if (room > 0) {
+        n_found = queue_pop(&view->order_waiting, plan->order, CUDA_MAX_ORDERS);
+    }
+    for (uint32_t i = 1; i < n_found; ++i) {
+        const uint32_t order = plan->order[i];
+        uint32_t at = i;
+        while (at > 0 && view->orders[plan->order[at - 1]].n > view->orders[order].n) {
+            plan->order[at] = plan->order[at - 1];
+            --at;
+        }
+        plan->order[at] = order;
+    }
+    uint32_t n = 0;
+    plan->n_orders = 0;
+    for (uint32_t i = 0; i < n_found; ++i) {
+        const photon_order *const order = view->orders + plan->order[i];
+        const uint32_t left = order->n - order->n_started;
+        const uint32_t taken = left < room - n ? left : room - n;
+        if (taken == 0) {
+            queue_push(&view->order_waiting, plan->order + i, 1);
+            continue;
+        }
+        plan->order[plan->n_orders] = plan->order[i];
+        plan->first_of_order[plan->n_orders++] = n;
+        ledger_add(view->events + order->event_slot, LEDGER_in, taken);
+        n += taken;
+    }
+    plan->first_of_order[plan->n_orders] = n;
+    plan->n_photons = n > 0 ? queue_pop_claim(&view->free, n, &plan->first_free) : 0u;
+    metric_add(&view->metrics, METRIC_photons_started, n);
+}
+
+/** What the two stages before propagate do, and when propagate ends. */
+__global__ static void
+kernel_plan(const __grid_constant__ cuda_view whole)
+{
+    const stage_view *const view = &whole.stage;
+    cuda_plan *const plan = whole.plan;
+    const uint64_t now_ns = device_now_ns();
+    plan->n_compact = plan_compact(view, now_ns);
+    plan_orders(view, plan);
+    plan->leaves_dry = 0;
+    for (uint32_t i = 0; i < plan->n_orders; ++i) {
+        const uint32_t n_taken = plan->first_of_order[i + 1] - plan->first_of_order[i];
+        const photon_order *const order = view->orders + plan->order[i];
+        plan->leaves_dry |= order->n_started + n_taken < order->n ? 1u : 0u;
+    }
+    plan->leaves_dry |= queue_depth(&view->order_waiting) > 0 ? 1u : 0u;
+    plan->leaves_dry |= queue_depth(&view->spawn) > plan->n_compact ? 1u : 0u;
+    plan->leaves_dry |= queue_depth(&view->spawning) > 0 ? 1u : 0u;
+    plan->end_ns = now_ns + whole.control->epoch_ns;
+    plan->is_over = 0;
+}
+
+/** Photon `i` of the plan takes its slot; returns whether it has ended before it began. */
+static __device__ bool
+initialize_photon(const stage_view *view, const cuda_plan *plan, uint32_t i, uint32_t *out_slot)
+{
+    uint32_t which = 0;
+    while (which + 1 < plan->n_orders && plan->first_of_order[which + 1] <= i) {
+        ++which;
+    }
+    const photon_order *const order = view->orders + plan->order[which];
+    const uint32_t slot = queue_pop_at(&view->free, plan->first_free + i);
+    const photon p = order_photon(view, order, order->n_started + i - plan->first_of_order[which]);
+    photon_store(&view->photons, slot, &p);
+    *out_slot = slot;
+    return photon_mode_of(&p) == MODE_ENDED;
 }
 
 __global__ static void
-kernel_compact(const __grid_constant__ cuda_view whole)
+kernel_compact_initialize(const __grid_constant__ cuda_view whole)
 {
     const stage_view *const view = &whole.stage;
+    const cuda_plan *const plan = whole.plan;
     const uint32_t stride = gridDim.x * blockDim.x;
-    for (uint32_t base = blockIdx.x * blockDim.x + (threadIdx.x & ~31u);
-         base < whole.plan->n_compact; base += stride) {
+    const uint32_t first = blockIdx.x * blockDim.x + (threadIdx.x & ~31u);
+    for (uint32_t base = first; base < plan->n_compact; base += stride) {
         uint32_t slot = 0;
-        const bool gets = warp_pop(&view->spawn, base + warp_lane() < whole.plan->n_compact, &slot);
+        const bool gets = warp_pop(&view->spawn, base + warp_lane() < plan->n_compact, &slot);
         warp_push(&view->active, slot, gets);
+    }
+    for (uint32_t base = first; base < plan->n_photons; base += stride) {
+        const uint32_t i = base + warp_lane();
+        const bool is_mine = i < plan->n_photons;
+        uint32_t slot = 0;
+        const bool has_ended = is_mine && initialize_photon(view, plan, i, &slot);
+        __syncwarp();
+        warp_push(&view->active, slot, is_mine && !has_ended);
+        warp_push(&view->finished, slot, has_ended);
     }
 }
 
@@ -193,6 +231,10 @@ kernel_postprocess(const __grid_constant__ cuda_view whole)
     for (;;) {
         uint32_t row_index = 0;
         uint32_t slot = 0;
+        const bool has_work = queue_depth(&view->finished) > 0; // asked by each lane: only a hint
+        if (!__any_sync(WARP_ALL, has_work)) {
+            break;
+        }
         const bool has_row = warp_pop(&view->row_free, true, &row_index);
         const bool gets = warp_pop(&view->finished, has_row, &slot);
         if (!__any_sync(WARP_ALL, gets)) {
@@ -220,16 +262,22 @@ kernel_postprocess(const __grid_constant__ cuda_view whole)
     }
 }
 
-/** Claims the rows that go to the mirror, and their places among the free ones. */
+/** Orders go on or are done; rows are claimed for the outbox, and their places among the free. */
 __global__ static void
-kernel_plan_rows(const __grid_constant__ cuda_view whole)
+kernel_settle(const __grid_constant__ cuda_view whole)
 {
     const stage_view *const view = &whole.stage;
     cuda_plan *const plan = whole.plan;
+    for (uint32_t i = 0; i < plan->n_orders; ++i) {
+        photon_order *const order = view->orders + plan->order[i];
+        order->n_started += plan->first_of_order[i + 1] - plan->first_of_order[i];
+        queue_push(order->n_started == order->n ? &view->order_done : &view->order_waiting,
+            &plan->order[i], 1);
+    }
     plan->n_rows = 0;
-    if (whole.control->mirror_rows > 0) {
+    if (whole.control->n_rows_room > 0) {
         plan->n_rows =
-            queue_pop_claim(&view->row_ready, whole.control->mirror_rows, &plan->first_ready);
+            queue_pop_claim(&view->row_ready, whole.control->n_rows_room, &plan->first_ready);
         plan->first_row_free = queue_push_claim(&view->row_free, plan->n_rows);
     }
 }
@@ -239,22 +287,24 @@ kernel_rows_out(const __grid_constant__ cuda_view whole)
 {
     const stage_view *const view = &whole.stage;
     const cuda_plan *const plan = whole.plan;
+    const uint32_t which = whole.control->outbox;
+    row *const outbox = plan->n_rows > CUDA_DIRECT_ROWS ? whole.outbox[which] : whole.mirror[which];
     const uint32_t stride = gridDim.x * blockDim.x;
     for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < plan->n_rows; i += stride) {
         const uint32_t index = queue_pop_at(&view->row_ready, plan->first_ready + i);
-        whole.control->mirror[i] = view->rows[index];
+        outbox[i] = view->rows[index];
         queue_push_at(&view->row_free, plan->first_row_free + i, index);
     }
 }
 
-__device__ static void
+static __device__ void
 gauge_set(const stage_view *view, metric_id depth, metric_id high_water, uint32_t value)
 {
     metric_set(&view->metrics, depth, value);
     metric_raise(&view->metrics, high_water, value);
 }
 
-/** Tells the host what has ended, block by block of threads: ledgers by all, the rest by one. */
+/** Tells the host what has ended: ledgers by all, the rest by one. */
 __global__ static void
 kernel_status(const __grid_constant__ cuda_view whole)
 {
@@ -293,18 +343,14 @@ cuda_epoch_capture(backend_context *self)
     cudaStream_t stream = self->epoch_stream;
     const uint32_t wide = self->n_multiprocessors * 8u;
     CUDA_TRY(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-    CUDA_TRY(cudaMemcpyAsync((void *)self->view.commands, self->sent_commands,
-        CUDA_MAX_COMMANDS * sizeof(cuda_command), cudaMemcpyHostToDevice, stream));
-    CUDA_TRY(cuda_launch(kernel_commands, 1, 1, 0, stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_plan, 1, 1, 0, stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_initialize, wide, STAGE_THREADS, 0, stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_settle, 1, 1, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_commands, 1, STAGE_THREADS, COMMANDS_AT_ONCE * sizeof(cuda_command),
+        stream, self->view));
     CUDA_TRY(cuda_launch(kernel_emit_secondary, wide, STAGE_THREADS, 0, stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_plan_compact, 1, 1, 0, stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_compact, wide, STAGE_THREADS, 0, stream, self->view));
-    TRY(cuda_propagate_enqueue(self, stream));
+    CUDA_TRY(cuda_launch(kernel_plan, 1, 1, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_compact_initialize, wide, STAGE_THREADS, 0, stream, self->view));
+    TRY(self->rung->enqueue(self, stream));
     CUDA_TRY(cuda_launch(kernel_postprocess, wide, STAGE_THREADS, 0, stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_plan_rows, 1, 1, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_settle, 1, 1, 0, stream, self->view));
     CUDA_TRY(cuda_launch(kernel_rows_out, wide, STAGE_THREADS, 0, stream, self->view));
     CUDA_TRY(cuda_launch(kernel_status, 4, STAGE_THREADS, 0, stream, self->view));
     CUDA_TRY(cudaStreamEndCapture(stream, &self->graph));
@@ -312,60 +358,5 @@ cuda_epoch_capture(backend_context *self)
     CUDA_TRY(cudaGraphUpload(self->graph_exec, stream));
     CUDA_TRY(cudaStreamSynchronize(stream));
 out:
-    return status;
-}
-
-__global__ static void
-kernel_intersect(scene_view scene, const float *origins, const float *directions, size_t n,
-    float *out_distance_mm, int32_t *out_triangle, int32_t *out_instance)
-{
-    const size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x;
-    if (i >= n) {
-        return;
-    }
-    trace_ray ray;
-    ray.origin = vec3_make(origins[3 * i], origins[3 * i + 1], origins[3 * i + 2]);
-    ray.direction =
-        vec3_normalize(vec3_make(directions[3 * i], directions[3 * i + 1], directions[3 * i + 2]));
-    ray.t_max = FLT_MAX;
-    ray.medium = NO_MEDIUM;
-    ray.last = NO_PRIMITIVE;
-    trace_work work;
-    work.nodes = 0;
-    work.triangles = 0;
-    const trace_hit hit = trace_nearest(&scene, &ray, &work);
-    const bool is_hit = hit.primitive != NO_PRIMITIVE;
-    out_distance_mm[i] = is_hit ? hit.t : INFINITY;
-    out_triangle[i] = is_hit ? (int32_t)hit.primitive : -1;
-    out_instance[i] = is_hit ? (int32_t)hit.placement : -1;
-}
-
-chroma2_status
-cuda_intersect_run(backend_context *self, const scene_view *scene, const float *origins,
-    const float *directions, size_t n, float *out_distance_mm, int32_t *out_triangle,
-    int32_t *out_instance)
-{
-    chroma2_status status = CHROMA2_OK;
-    float *rays = NULL;
-    const size_t n_floats = 9 * n;
-    cudaStream_t stream = self->copy_stream;
-    CUDA_TRY(cudaSetDevice(self->device));
-    CUDA_TRY(cudaMalloc((void **)&rays, n_floats * sizeof(float)));
-    CUDA_TRY(cudaMemcpyAsync(rays, origins, 3 * n * sizeof(float), cudaMemcpyHostToDevice, stream));
-    CUDA_TRY(cudaMemcpyAsync(
-        rays + 3 * n, directions, 3 * n * sizeof(float), cudaMemcpyHostToDevice, stream));
-    CUDA_TRY(cuda_launch(kernel_intersect, (uint32_t)((n + 127) / 128), 128, 0, stream, *scene, rays,
-        rays + 3 * n, n, rays + 6 * n, (int32_t *)(rays + 7 * n), (int32_t *)(rays + 8 * n)));
-    CUDA_TRY(cudaMemcpyAsync(
-        out_distance_mm, rays + 6 * n, n * sizeof(float), cudaMemcpyDeviceToHost, stream));
-    CUDA_TRY(cudaMemcpyAsync(
-        out_triangle, rays + 7 * n, n * sizeof(float), cudaMemcpyDeviceToHost, stream));
-    CUDA_TRY(cudaMemcpyAsync(
-        out_instance, rays + 8 * n, n * sizeof(float), cudaMemcpyDeviceToHost, stream));
-    CUDA_TRY(cudaStreamSynchronize(stream));
-out:
-    if (rays != NULL) {
-        cudaFree(rays);
-    }
     return status;
 }

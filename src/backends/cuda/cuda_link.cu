@@ -25,6 +25,16 @@ command_add(backend_context *self, cuda_command command)
     }
     self->commands[self->n_commands++] = command;
     pthread_mutex_unlock(&self->mutex);
+}
+
+/** Adds a command, and lets the driver know. is_urgent: an epoch under way ends for its sake */
+static void
+command_send(backend_context *self, cuda_command command, bool is_urgent)
+{
+    command_add(self, command);
+    if (is_urgent) {
+        atomic_store_relaxed_u32(&self->control->wanted, 1u);
+    }
     wake_signal_raise(&self->work);
 }
 
@@ -118,7 +128,7 @@ cuda_event_open(
         image->n_track_ids = tables->n_track_ids;
     }
     memset(self->ledgers + (size_t)slot * N_LEDGER, 0, N_LEDGER * sizeof(uint64_t));
-    command_add(self, command_make(COMMAND_EVENT_OPEN, slot, 0, 0, 0));
+    command_send(self, command_make(COMMAND_EVENT_OPEN, slot, 0, 0, 0), true);
 out:
     return status;
 }
@@ -126,19 +136,35 @@ out:
 void
 cuda_block_open(backend_context *self, uint32_t slot, uint32_t block)
 {
-    command_add(self, command_make(COMMAND_BLOCK_OPEN, slot, block, 0, 0));
+    command_send(self, command_make(COMMAND_BLOCK_OPEN, slot, block, 0, 0), false);
 }
 
 void
 cuda_block_expect(backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons)
 {
-    command_add(self, command_make(COMMAND_BLOCK_EXPECT, slot, block, 0, n_photons));
+    command_send(self, command_make(COMMAND_BLOCK_EXPECT, slot, block, 0, n_photons), false);
 }
 
 void
 cuda_block_seal(backend_context *self, uint32_t slot, uint32_t block)
 {
-    command_add(self, command_make(COMMAND_BLOCK_SEAL, slot, block, 0, 0));
+    command_send(self, command_make(COMMAND_BLOCK_SEAL, slot, block, 0, 0), false);
+}
+
+/** Sends an order's columns to the device, on their own stream; the order itself follows. */
+static chroma2_status
+columns_send(backend_context *self, uint32_t index, photon_order *image)
+{
+    chroma2_status status = CHROMA2_OK;
+    float *const to = self->staged + index * self->staged_floats;
+    const size_t size_bytes = (size_t)image->n * staged_floats(image->columns) * sizeof(float);
+    CUDA_TRY(cudaSetDevice(self->device));
+    CUDA_TRY(
+        cudaMemcpyAsync(to, image->staged, size_bytes, cudaMemcpyHostToDevice, self->in_stream));
+    CUDA_TRY(cudaEventRecord(self->order_copied[index], self->in_stream));
+    image->staged = to;
+out:
+    return status;
 }
 
 void
@@ -151,13 +177,27 @@ cuda_order_publish(backend_context *self, uint32_t index, const photon_order *or
         memcpy(ids, order->ids, order->n * sizeof *ids);
         image->ids = ids;
     }
-    command_add(self, command_make(COMMAND_ORDER, order->event_slot, 0, index, 0));
+    if (order->staged == NULL) {
+        command_send(self, command_make(COMMAND_ORDER, order->event_slot, 0, index, 0),
+            order->n <= CUDA_URGENT_PHOTONS);
+        return;
+    }
+    pthread_mutex_lock(&self->mutex); // so that the fifo has the order of the stream
+    const chroma2_status status = columns_send(self, index, image);
+    if (status == CHROMA2_OK) {
+        self->copies[self->n_copies].index = index;
+        self->copies[self->n_copies++].slot = order->event_slot;
+    } else if (self->fault == CHROMA2_OK) {
+        self->fault = status;
+    }
+    pthread_mutex_unlock(&self->mutex);
+    wake_signal_raise(&self->work);
 }
 
 void
 cuda_event_cancel(backend_context *self, uint32_t slot)
 {
-    command_add(self, command_make(COMMAND_EVENT_CANCEL, slot, 0, 0, 0));
+    command_send(self, command_make(COMMAND_EVENT_CANCEL, slot, 0, 0, 0), true);
 }
 
 void
@@ -196,8 +236,12 @@ uint32_t
 cuda_blocks_done(backend_context *self, uint32_t *out_entries, uint32_t n_max)
 {
     pthread_mutex_lock(&self->mutex);
-    const uint32_t n = fifo_take(self->blocks_done, &self->n_blocks_done,
-        self->n_blocks_done - self->n_blocks_held, out_entries, n_max);
+    const uint32_t n =
+        fifo_take(self->blocks_done, &self->n_blocks_done, self->n_blocks_told, out_entries, n_max);
+    self->n_blocks_told -= n;
+    for (uint32_t i = 0; i < CUDA_N_MIRRORS; ++i) {
+        self->mirror[i].n_blocks -= self->mirror[i].n_blocks < n ? self->mirror[i].n_blocks : n;
+    }
     pthread_mutex_unlock(&self->mutex);
     return n;
 }
@@ -208,14 +252,14 @@ cuda_rows_take(backend_context *self, row *out_rows, uint32_t n_max)
     uint32_t n = 0;
     bool has_emptied = false;
     pthread_mutex_lock(&self->mutex);
-    if (self->n_mirrors_full > 0) {
-        const uint32_t mirror = self->mirror_first;
-        const uint32_t left = self->mirror_n[mirror] - self->mirror_taken[mirror];
+    cuda_mirror *const mirror = &self->mirror[self->mirror_first];
+    if (self->n_mirrors_full > 0 && mirror->is_filled) {
+        const uint32_t left = mirror->n - mirror->n_taken;
         n = left < n_max ? left : n_max;
-        memcpy(out_rows, self->mirror[mirror] + self->mirror_taken[mirror], n * sizeof *out_rows);
-        self->mirror_taken[mirror] += n;
+        memcpy(out_rows, mirror->rows + mirror->n_taken, n * sizeof *out_rows);
+        mirror->n_taken += n;
         if (n == left) {
-            self->mirror_first = (mirror + 1) % CUDA_N_MIRRORS;
+            self->mirror_first = (self->mirror_first + 1) % CUDA_N_MIRRORS;
             --self->n_mirrors_full;
             has_emptied = true;
         }
@@ -240,7 +284,9 @@ cuda_has_output(const backend_context *self)
 {
     backend_context *const mutable_self = (backend_context *)self;
     pthread_mutex_lock(&mutable_self->mutex);
-    const bool answer = self->n_mirrors_full > 0 || self->n_blocks_done > self->n_blocks_held;
+    const bool answer =
+        self->n_blocks_told > 0 ||
+        (self->n_mirrors_full > 0 && mutable_self->mirror[self->mirror_first].is_filled);
     pthread_mutex_unlock(&mutable_self->mutex);
     return answer;
 }
@@ -261,38 +307,124 @@ cuda_gauges(backend_context *self)
     (void)self; // every epoch ends with them: see kernel_status
 }
 
-uint32_t
-cuda_link_send(backend_context *self)
+/** Turns orders whose columns have arrived into commands; the mutex is held by the caller, who sees
+ *  to it that commands have room. */
+static chroma2_status
+copies_collect(backend_context *self, bool must_wait)
 {
-    pthread_mutex_lock(&self->mutex);
-    const uint32_t n =
-        self->n_commands < CUDA_MAX_COMMANDS ? self->n_commands : (uint32_t)CUDA_MAX_COMMANDS;
-    memcpy(self->sent_commands, self->commands, n * sizeof *self->commands);
-    memmove(self->commands, self->commands + n, (self->n_commands - n) * sizeof *self->commands);
-    self->n_commands -= n;
-    pthread_mutex_unlock(&self->mutex);
-    return n;
+    chroma2_status status = CHROMA2_OK;
+    uint32_t n = 0;
+    while (n < self->n_copies) {
+        const cuda_order_copy *const copy = &self->copies[n];
+        const cudaError_t ready = cudaEventQuery(self->order_copied[copy->index]);
+        if (ready == cudaErrorNotReady) {
+            if (!must_wait || n > 0 || self->n_commands > 0) {
+                break;
+            }
+            CUDA_TRY(cudaStreamWaitEvent(self->epoch_stream, self->order_copied[copy->index], 0));
+        } else {
+            CUDA_TRY(ready);
+        }
+        self->ready_orders[self->n_ready_orders++] =
+            command_make(COMMAND_ORDER, copy->slot, 0, copy->index, 0);
+        ++n;
+    }
+out:
+    memmove(self->copies, self->copies + n, (self->n_copies - n) * sizeof *self->copies);
+    self->n_copies -= n;
+    return status;
 }
 
-void
-cuda_link_receive(backend_context *self, uint32_t mirror)
+chroma2_status
+cuda_link_send(backend_context *self, bool must_wait, uint32_t *out_n)
+{
+    chroma2_status status = CHROMA2_OK;
+    atomic_store_relaxed_u32(&self->control->wanted, 0u);
+    pthread_mutex_lock(&self->mutex);
+    TRY(self->fault);
+    TRY(copies_collect(self, must_wait));
+    {
+        const uint32_t room = CUDA_MAX_COMMANDS - self->n_ready_orders;
+        const uint32_t n = self->n_commands < room ? self->n_commands : room;
+        memcpy(self->sent_commands, self->commands, n * sizeof *self->commands);
+        memcpy(self->sent_commands + n, self->ready_orders,
+            self->n_ready_orders * sizeof *self->ready_orders);
+        *out_n = n + self->n_ready_orders;
+        self->n_ready_orders = 0;
+        memmove(
+            self->commands, self->commands + n, (self->n_commands - n) * sizeof *self->commands);
+        self->n_commands -= n;
+    }
+out:
+    pthread_mutex_unlock(&self->mutex);
+    return status;
+}
+
+/** The rows of the oldest mirror on its way have come: they and the blocks they end can be told. */
+static void
+mirror_arrived(void *context)
+{
+    backend_context *const self = (backend_context *)context;
+    pthread_mutex_lock(&self->mutex);
+    uint32_t i = self->mirror_first;
+    while (self->mirror[i].is_filled) {
+        i = (i + 1) % CUDA_N_MIRRORS;
+    }
+    self->mirror[i].is_filled = true;
+    self->n_blocks_told = self->mirror[i].n_blocks > self->n_blocks_told ? self->mirror[i].n_blocks
+                                                                         : self->n_blocks_told;
+    pthread_mutex_unlock(&self->mutex);
+    self->hooks.moved(self->hooks.context);
+}
+
+/** The mutex is held. A block is told of when all its rows are in mirrors that have arrived. */
+static void
+outcomes_note(backend_context *self, uint32_t mirror)
 {
     const cuda_status_page *const page = self->status;
-    pthread_mutex_lock(&self->mutex);
-    if (page->n_rows > 0) {
-        self->mirror_n[mirror] = page->n_rows;
-        self->mirror_taken[mirror] = 0;
-        ++self->n_mirrors_full;
-    }
     memcpy(self->orders_done + self->n_orders_done, page->orders_done,
         page->n_orders_done * sizeof(uint32_t));
     self->n_orders_done += page->n_orders_done;
     memcpy(self->blocks_done + self->n_blocks_done, page->blocks_done,
         page->n_blocks_done * sizeof(uint32_t));
     self->n_blocks_done += page->n_blocks_done;
-    // Blocks are told only when all their rows have reached a mirror.
-    self->n_blocks_held = page->n_rows_left > 0 ? self->n_blocks_held + page->n_blocks_done : 0u;
+    const bool are_all_out = page->n_rows_left == 0;
+    if (page->n_rows > 0) {
+        cuda_mirror *const filling = &self->mirror[mirror];
+        filling->n = page->n_rows;
+        filling->n_taken = 0;
+        filling->is_filled = false;
+        filling->n_blocks = are_all_out ? self->n_blocks_done : 0u;
+        ++self->n_mirrors_full;
+    } else if (are_all_out && self->n_mirrors_full > 0) { // behind the rows that are on their way
+        const uint32_t last = (self->mirror_first + self->n_mirrors_full - 1) % CUDA_N_MIRRORS;
+        self->mirror[last].n_blocks = self->n_blocks_done;
+        self->n_blocks_told =
+            self->mirror[last].is_filled ? self->n_blocks_done : self->n_blocks_told;
+    } else if (are_all_out) {
+        self->n_blocks_told = self->n_blocks_done;
+    }
+}
+
+chroma2_status
+cuda_link_receive(backend_context *self, uint32_t mirror)
+{
+    chroma2_status status = CHROMA2_OK;
+    const uint32_t n_rows = self->status->n_rows;
+    pthread_mutex_lock(&self->mutex);
+    outcomes_note(self, mirror);
     pthread_mutex_unlock(&self->mutex);
+    if (n_rows > CUDA_DIRECT_ROWS) {
+        CUDA_TRY(cudaMemcpyAsync(self->mirror[mirror].rows, self->view.outbox[mirror],
+            n_rows * sizeof(row), cudaMemcpyDeviceToHost, self->out_stream));
+    }
+    if (n_rows > 0) { // in the order of the stream, also those that the kernel wrote itself
+        CUDA_TRY(cudaLaunchHostFunc(self->out_stream, mirror_arrived, self));
+    } else {
+        self->hooks.moved(self->hooks.context);
+    }
+out:
+    return status;
 }
 
 chroma2_status
@@ -314,9 +446,22 @@ cuda_link_create(backend_context *self)
     PINNED(self->order_ids, uint64_t, CUDA_MAX_ORDERS * CUDA_ORDER_IDS);
     PINNED(self->ledgers, uint64_t, n_events * (size_t)N_LEDGER);
     for (int i = 0; i < CUDA_N_MIRRORS; ++i) {
-        PINNED(self->mirror[i], row, self->view.stage.n_rows);
+        PINNED(self->mirror[i].rows, row, self->view.stage.n_rows);
+        self->view.mirror[i] = self->mirror[i].rows;
     }
 #undef PINNED
+    for (int i = 0; i < CUDA_N_MIRRORS; ++i) {
+        TRY(self->device_memory.allocate(
+            self, (size_t)self->view.stage.n_rows * sizeof(row), 128, &memory));
+        self->view.outbox[i] = (row *)memory;
+    }
+    self->staged_floats = (size_t)CUDA_STAGED_PHOTONS * STAGED_MAX_FLOATS;
+    TRY(self->device_memory.allocate(
+        self, CUDA_MAX_ORDERS * self->staged_floats * sizeof(float), 128, &memory));
+    self->staged = (float *)memory;
+    for (int i = 0; i < CUDA_MAX_ORDERS; ++i) {
+        CUDA_TRY(cudaEventCreateWithFlags(&self->order_copied[i], cudaEventDisableTiming));
+    }
     self->done_capacity = n_events * MAX_OPEN_BLOCKS + CUDA_MAX_DONE;
     self->orders_done = (uint32_t *)calloc(2 * CUDA_MAX_ORDERS, sizeof(uint32_t));
     self->blocks_done = (uint32_t *)calloc(self->done_capacity, sizeof(uint32_t));
@@ -334,9 +479,19 @@ void
 cuda_link_destroy(backend_context *self)
 {
     void *const pinned[] = {self->sent_commands, self->control, self->status, self->event_images,
-        self->order_images, self->order_ids, self->ledgers, self->mirror[0], self->mirror[1]};
+        self->order_images, self->order_ids, self->ledgers};
     for (size_t i = 0; i < sizeof pinned / sizeof pinned[0]; ++i) {
         self->pinned_memory.release(self->pinned_memory.context, pinned[i]);
+    }
+    for (int i = 0; i < CUDA_N_MIRRORS; ++i) {
+        self->pinned_memory.release(self->pinned_memory.context, self->mirror[i].rows);
+        self->device_memory.release(self->device_memory.context, self->view.outbox[i]);
+    }
+    self->device_memory.release(self->device_memory.context, self->staged);
+    for (int i = 0; i < CUDA_MAX_ORDERS; ++i) {
+        if (self->order_copied[i] != NULL) {
+            cudaEventDestroy(self->order_copied[i]);
+        }
     }
     free(self->commands);
     free(self->orders_done);

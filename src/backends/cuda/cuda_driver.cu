@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The driver: a thread that runs one epoch after the other: a graph of all stages, whose propagate
+ *  kernel stays for some milliseconds. While an epoch runs, the columns of the next orders come in
+ *  and the rows of the last one go out, on streams of their own. */
+#include "backends/cuda/cuda_context.h"
+
+/** True if the last epoch left something that another one could move. */
+static bool
+epoch_has_work(const backend_context *self)
+{
+    const cuda_status_page *const page = self->status;
+    return page->active > 0 || page->spawning > 0 || page->spawn > 0 || page->finished > 0 ||
+           page->orders_waiting > 0 || page->n_rows_left > 0;
+}
+
+/** Runs one epoch and takes what came of it. */
+static chroma2_status
+epoch_run(backend_context *self, uint32_t n_commands)
+{
+    chroma2_status status = CHROMA2_OK;
+    cuda_control *const control = self->control;
+    pthread_mutex_lock(&self->mutex);
+    control->outbox = (self->mirror_first + self->n_mirrors_full) % CUDA_N_MIRRORS;
+    control->n_rows_room = self->n_mirrors_full < CUDA_N_MIRRORS ? self->view.stage.n_rows : 0u;
+    control->n_event_slots = self->n_event_slots;
+    pthread_mutex_unlock(&self->mutex);
+    control->n_commands = n_commands;
+    control->epoch_ns = self->epoch_ns;
+    CUDA_TRY(cudaGraphLaunch(self->graph_exec, self->epoch_stream));
+    CUDA_TRY(cudaEventRecord(self->epoch_done, self->epoch_stream));
+    CUDA_TRY(cudaEventSynchronize(self->epoch_done));
+    TRY(cuda_link_receive(self, control->outbox));
+out:
+    return status;
+}
+
+/** One round: an epoch if there is anything to do for it. */
+static chroma2_status
+driver_round(backend_context *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    const uint64_t seen = wake_signal_count(&self->work);
+    const bool has_work = epoch_has_work(self);
+    uint32_t n_commands = 0;
+    TRY(cuda_link_send(self, !has_work, &n_commands));
+    if (n_commands > 0 || has_work) {
+        TRY(epoch_run(self, n_commands));
+    } else {
+        wake_signal_wait(&self->work, seen, 50000000u);
+    }
+out:
+    return status;
+}
+
+static void *
+driver_main(void *argument)
+{
+    backend_context *const self = (backend_context *)argument;
+    chroma2_status status = CHROMA2_OK;
+    cudaSetDevice(self->device);
+    while (status == CHROMA2_OK && atomic_load_acquire_u32(&self->is_stopping) == 0) {
+        status = driver_round(self);
+    }
+    if (status != CHROMA2_OK) {
+        self->hooks.failed(self->hooks.context, status);
+    }
+    return NULL;
+}
+
+chroma2_status
+cuda_driver_start(backend_context *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    REQUIRE(pthread_create(&self->driver, NULL, driver_main, self) == 0, CHROMA2_OUT_OF_MEMORY,
+        "the driver thread of device %d could not be started", self->device);
+    self->has_driver = true;
+out:
+    return status;
+}
+
+void
+cuda_driver_stop(backend_context *self)
+{
+    if (self->has_driver) {
+        atomic_store_release_u32(&self->is_stopping, 1u);
+        wake_signal_raise(&self->work);
+        pthread_join(self->driver, NULL);
+        self->has_driver = false;
+    }
+}

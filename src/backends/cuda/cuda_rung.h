@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The rungs of propagate: ways to bring photons and lanes together. All give the same bytes. One
+ *  file a rung; another one is a file and a line here. */
+#pragma once
+#include "backends/cuda/cuda_context.h"
+
+/** Name, meaning. */
+#define CUDA_RUNG_LIST(X)                                                                          \
+    X(thread, "a thread follows one photon to its end")                                            \
+    X(chunk, "warps claim chunks, walk them for a budget of steps, put survivors back")            \
+    X(refill, "persistent warps, lanes take a new photon as soon as theirs has ended")
+
+typedef struct cuda_rung {
+    const char *name;
+    /** Launches the rung's kernels into a stream under capture. */
+    chroma2_status (*enqueue)(backend_context *self, cudaStream_t stream);
+    /** Bytes of device memory that it keeps; 0: none. */
+    size_t (*memory_bytes)(backend_context *self);
+} cuda_rung;
+
+#define X(name, meaning) extern const cuda_rung cuda_rung_##name;
+CUDA_RUNG_LIST(X)
+#undef X
+
+/** The rung of a name, NULL if there is none. "default": the best by measurement. */
+const cuda_rung *cuda_rung_of(const char *name);
+
+/** All names, comma by comma. */
+const char *cuda_rung_names(void);
+
+/** Blocks that a device holds of a kernel at once. */
+template <typename function>
+static inline chroma2_status
+cuda_blocks_of(const backend_context *self, function kernel, uint32_t n_threads,
+    size_t shared_bytes, uint32_t *out_n)
+{
+    chroma2_status status = CHROMA2_OK;
+    int n_each = 0;
+    CUDA_TRY(cudaFuncSetAttribute(
+        kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes));
+    CUDA_TRY(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+        &n_each, kernel, (int)n_threads, shared_bytes));
+    *out_n = self->n_multiprocessors * (uint32_t)n_each;
+out:
+    return status;
+}

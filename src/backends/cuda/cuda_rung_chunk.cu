@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** Rung `chunk`: persistent warps claim a chunk of photons, walk each for the budget of micro-steps
+ *  and put the survivors back. */
+#include "backends/cuda/cuda_propagate.h"
+
+enum { BLOCK_THREADS = 128, BLOCKS_EACH = 4 };
+
+/** Walks up to 32 photons of a chunk for their budget. Returns whether the epoch is over. */
+static __device__ bool
+warp_walk_row(const cuda_view *whole, bool is_live, uint32_t slot, warp_tally *total)
+{
+    const stage_view *const view = &whole->stage;
+    photon p;
+    bool is_over = false;
+    if (is_live) {
+        p = photon_load(&view->photons, slot);
+    }
+    for (uint32_t step = 0; step < view->microsteps && !is_over; ++step) {
+        if (!__any_sync(WARP_ALL, is_live)) {
+            return false;
+        }
+        propagate_tally tally = propagate_tally_zero();
+        uint32_t end = PROPAGATE_GOES_ON;
+        if (is_live) {
+            end = propagate_step(view, view->events + photon_event_slot(&p), &p, &tally);
+        }
+        __syncwarp();
+        warp_tally_add(total, &tally);
+        warp_leave(whole, end, slot, &p);
+        is_live = is_live && end == PROPAGATE_GOES_ON;
+        is_over = warp_epoch_is_over(whole, step);
+    }
+    warp_put_back(whole, is_live, slot, &p);
+    return is_over || warp_epoch_is_over(whole, 0);
+}
+
+__global__ static void
+__launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
+    kernel_propagate_chunk(const __grid_constant__ cuda_view whole)
+{
+    const stage_view *const view = &whole.stage;
+    const uint32_t chunk_size = view->chunk_size;
+    warp_tally total = {0};
+    bool is_over = false;
+    for (;;) {
+        uint64_t first = 0;
+        uint32_t n = 0;
+        if (!is_over && warp_lane() == 0) {
+            n = queue_pop_claim(&view->active, chunk_size, &first);
+        }
+        n = __shfl_sync(WARP_ALL, n, 0);
+        first = __shfl_sync(WARP_ALL, first, 0);
+        if (n == 0) {
+            break;
+        }
+        for (uint32_t row = 0; row < n; row += 32) {
+            const bool is_mine = row + warp_lane() < n;
+            uint32_t slot = 0;
+            if (is_mine) {
+                slot = queue_pop_at(&view->active, first + row + warp_lane());
+            }
+            __syncwarp();
+            if (is_over) { // claimed all the same: put back as it is
+                warp_push(&view->active, slot, is_mine);
+            } else {
+                is_over = warp_walk_row(&whole, is_mine, slot, &total);
+            }
+        }
+    }
+    warp_tally_flush(view, &total);
+}
+
+static chroma2_status
+enqueue(backend_context *self, cudaStream_t stream)
+{
+    chroma2_status status = CHROMA2_OK;
+    uint32_t n_blocks = 0;
+    TRY(cuda_blocks_of(self, kernel_propagate_chunk, BLOCK_THREADS, 0, &n_blocks));
+    CUDA_TRY(cuda_launch(kernel_propagate_chunk, n_blocks, BLOCK_THREADS, 0, stream, self->view));
+out:
+    return status;
+}
+
+const cuda_rung cuda_rung_chunk = {"chunk", enqueue, NULL};
