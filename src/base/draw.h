@@ -59,7 +59,7 @@ draw_counter(uint32_t event_id, uint64_t photon_id, uint32_t lineage, uint32_t s
  *  step       steps since birth                                          [0, 2^20)
  *  purpose    a random_purpose                                           [0, 64)
  *  block      numbers the blocks of four words of one purpose            [0, 64) */
-CHROMA2_HOST_DEVICE random4
+CHROMA2_HOST_DEVICE_CALL random4
 draw(random_key key, uint32_t event_id, uint64_t photon_id, uint32_t lineage, uint32_t step,
     uint32_t purpose, uint32_t block)
 {

@@ -11,12 +11,15 @@
 
 #if defined(__CUDACC__)
 #include <cuda/atomic>
-#define CHROMA2_HOST_DEVICE  static __host__ __device__ __forceinline__
+#define CHROMA2_HOST_DEVICE static __host__ __device__ __forceinline__
+#define CHROMA2_HOST_DEVICE_CALL                                                                   \
+    static __host__ __device__ __noinline__ // big or rare: a call there
 #define CHROMA2_DEVICE_TABLE static __device__ __constant__ const
 #define CHROMA2_UNLIKELY(x)  (x)
 #else
-#define CHROMA2_HOST_DEVICE static inline __attribute__((unused))
-#define CHROMA2_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define CHROMA2_HOST_DEVICE      static inline __attribute__((unused))
+#define CHROMA2_HOST_DEVICE_CALL CHROMA2_HOST_DEVICE
+#define CHROMA2_UNLIKELY(x)      __builtin_expect(!!(x), 0)
 #endif
 
 #define CHROMA2_ALIGNED(bytes) __attribute__((aligned(bytes)))

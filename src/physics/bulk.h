@@ -89,12 +89,11 @@ bulk_choose(const step_context *context, const photon *p, uint32_t step)
     return choice;
 }
 
-/** Absorbs p where it is, and perhaps re-emits it. Returns an enum step_process. */
-CHROMA2_HOST_DEVICE uint32_t
-bulk_absorb(const step_context *context, photon *p)
+/** Absorbs p in a medium with components. Returns an enum step_process. */
+CHROMA2_HOST_DEVICE_CALL uint32_t
+bulk_absorb_by_component(const step_context *context, photon *p)
 {
     const bulk_choice choice = bulk_choose(context, p, photon_step(p));
-    p->primitive = NO_PRIMITIVE;
     if (choice.is_reemitted != 0) {
         reemit(context->scene, choice.component, photon_draw(context, p, RANDOM_REEMIT, 0),
             photon_draw(context, p, RANDOM_REEMIT, 1), p);
@@ -102,4 +101,20 @@ bulk_absorb(const step_context *context, photon *p)
     }
     p->history |= CHROMA2_HISTORY(BULK_ABSORB);
     return choice.n_children > 0 ? PROCESS_SPAWN : PROCESS_BULK_ABSORB;
+}
+
+/** Absorbs p where it is, and perhaps re-emits it. Returns an enum step_process. */
+CHROMA2_HOST_DEVICE uint32_t
+bulk_absorb(const step_context *context, photon *p)
+{
+    p->primitive = NO_PRIMITIVE;
+    if (context->scene->materials[photon_medium(p)].n_components == 0) {
+        p->history |= CHROMA2_HISTORY(BULK_ABSORB);
+        return PROCESS_BULK_ABSORB;
+    }
+    const step_context that = *context; // copies for the call: see CHROMA2_HOST_DEVICE_CALL
+    photon moved = *p;
+    const uint32_t process = bulk_absorb_by_component(&that, &moved);
+    *p = moved;
+    return process;
 }

@@ -66,7 +66,7 @@ facet_edge(const facet *f, int i)
 
 /** What moves the point away from the edges until it is `margin` from each, perpendicular to them.
  *  At a corner the parts of two edges may undo each other, but not lead out of the triangle. */
-CHROMA2_HOST_DEVICE vec3
+CHROMA2_HOST_DEVICE_CALL vec3
 facet_push(const facet *f, float margin)
 {
     vec3 sum = vec3_make(0.0f, 0.0f, 0.0f);
@@ -109,6 +109,7 @@ depart_point(const facet *f, vec3 side)
     if (!is_near_edge) {
         return point;
     }
+    const facet that = *f; // a copy for the call: see CHROMA2_HOST_DEVICE_CALL
     return vec3_add(
-        point, facet_push(f, min_float(margin, 0.25f * f->twice_area / sqrtf(longest2))));
+        point, facet_push(&that, min_float(margin, 0.25f * f->twice_area / sqrtf(longest2))));
 }

@@ -50,7 +50,7 @@ step_free_path(const step_context *context, uint32_t medium, const photon *p)
 /** Forces the first step of a photon to scatter before the boundary, or not to, and takes the
  *  probability of that into the weight, whether weights are used or not.
  *  distance_mm  to the boundary */
-CHROMA2_HOST_DEVICE void
+CHROMA2_HOST_DEVICE_CALL void
 step_force_scatter(const step_context *context, float distance_mm, free_path *path, photon *p)
 {
     const scene_view *const scene = context->scene;
@@ -166,6 +166,14 @@ step_fly(const step_context *context, float path_mm, photon *p)
     }
 }
 
+/** Where a photon stands that has come back from a wall. */
+CHROMA2_HOST_DEVICE_CALL vec3
+step_stand_at(const scene_view *scene, trace_ray ray, trace_hit wall)
+{
+    const facet f = facet_make(scene, &ray, &wall);
+    return depart_point(&f, wall.from_outside != 0 ? f.normal : vec3_negate(f.normal));
+}
+
 /** Interaction in the medium at the end of a free path. A point just in front of a boundary is
  *  moved to where a photon stands that leaves that boundary, so that what scatters there cannot
  *  start behind it.
@@ -176,10 +184,9 @@ step_interact_bulk(const step_context *context, const step_search *search, free_
 {
     const float length_mm = min_float(path.absorb_mm, path.scatter_mm);
     step_fly(context, length_mm, p);
-    if (wall != NULL) {
-        const facet f = facet_make(context->scene, &search->ray, wall);
-        const vec3 side = wall->from_outside != 0 ? f.normal : vec3_negate(f.normal);
-        photon_set_position(p, depart_point(&f, side));
+    if (CHROMA2_UNLIKELY(wall != NULL)) {
+        const trace_ray ray = search->ray;
+        photon_set_position(p, step_stand_at(context->scene, ray, *wall));
     } else {
         photon_set_position(
             p, vec3_add_scaled(search->ray.origin, length_mm, search->ray.direction));
@@ -228,12 +235,11 @@ step_interact_boundary(const step_context *context, const step_search *search, c
     }
     if (result.exit == EXIT_STOP) {
         photon_set_position(p, facet_point(&f));
-    } else if (result.exit == EXIT_BACK) {
-        photon_set_position(p, depart_point(&f, b.normal));
-    } else {
-        photon_set_position(p, depart_point(&f, vec3_negate(b.normal)));
-        photon_set_medium(p, far_medium);
+        return result.process;
     }
+    const bool is_back = result.exit == EXIT_BACK;
+    photon_set_position(p, depart_point(&f, is_back ? b.normal : vec3_negate(b.normal)));
+    photon_set_medium(p, is_back ? near_medium : far_medium);
     return result.process;
 }
 
@@ -301,7 +307,11 @@ step_end(const step_context *context, photon *p, const step_search *search, cons
             path = step_free_path(context, photon_medium(p), p);
             if (CHROMA2_UNLIKELY(context->weights != NULL) &&
                 context->weights->scatter_first != 0 && photon_step(p) == 0 && p->kin == 0) {
-                step_force_scatter(context, hit->t, &path, p);
+                free_path forced = path; // copies for the call: see CHROMA2_HOST_DEVICE_CALL
+                photon weighted = *p;
+                step_force_scatter(context, hit->t, &forced, &weighted);
+                path = forced;
+                *p = weighted;
             }
         }
     }

@@ -18,11 +18,10 @@ surface_is_met(const surface_record *surface, uint32_t from_outside)
     return surface->faces != absent_from;
 }
 
-/** Lets a surface act on a photon that meets it.
- *  u  the surface's choice, uniform in (0, 1) */
-CHROMA2_HOST_DEVICE boundary_result
-surface_interact(const step_context *context, const surface_record *surface, const boundary *b,
-    float u, photon *p)
+/** The models that are not met all the time. */
+CHROMA2_HOST_DEVICE_CALL boundary_result
+surface_interact_special(const step_context *context, const surface_record *surface,
+    const boundary *b, float u, photon *p)
 {
     switch (surface->model) {
 #define X(name, file, text, tables, angle_tables, values, meaning)                                 \
@@ -33,4 +32,22 @@ surface_interact(const step_context *context, const surface_record *surface, con
     default:
         return boundary_result_make(EXIT_FALL, PROCESS_SURFACE_TRANSMIT);
     }
+}
+
+/** Lets a surface act on a photon that meets it.
+ *  u  the surface's choice, uniform in (0, 1) */
+CHROMA2_HOST_DEVICE boundary_result
+surface_interact(const step_context *context, const surface_record *surface, const boundary *b,
+    float u, photon *p)
+{
+    if (surface->model == SURFACE_DEFAULT) {
+        return surface_plain(context, surface, b, u, p);
+    }
+    const step_context that_context = *context; // copies, so that the call keeps nothing of the
+    const boundary that_boundary = *b;          // caller's out of registers
+    photon moved = *p;
+    const boundary_result result =
+        surface_interact_special(&that_context, surface, &that_boundary, u, &moved);
+    *p = moved;
+    return result;
 }

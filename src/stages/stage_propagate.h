@@ -6,7 +6,7 @@
 #include "stages/stage_retire.h"
 
 /** Whether the steps of this photon are kept. */
-CHROMA2_HOST_DEVICE bool
+CHROMA2_HOST_DEVICE_CALL bool
 event_tracks(const event_slot *event, uint64_t id)
 {
     if ((event->keep & EVENT_KEEP_STEPS) == 0) {
@@ -88,7 +88,7 @@ propagate_count(
 /** Writes the rows of one step: of a tracked photon the state after it and, at its first step, the
  *  one before; of a weighted one what a surface scored. Nothing if there is no room for all.
  *  scored_channel  -1: no such row */
-CHROMA2_HOST_DEVICE bool
+CHROMA2_HOST_DEVICE_CALL bool
 propagate_write_rows(const stage_view *view, bool is_tracked, const photon *before,
     const photon *after, uint32_t process, const photon *scored, int32_t scored_channel)
 {

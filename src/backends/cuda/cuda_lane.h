@@ -44,13 +44,6 @@ lane_word(const lane_store *store, uint32_t word, uint32_t place)
     return store->words + word * store->n_places + place;
 }
 
-static __device__ __forceinline__ const scene_view *
-lane_scene(const cuda_view *whole, const lane_store *store, uint32_t place)
-{
-    const photon p = photon_pick_up(store->words, store->n_places, place);
-    return whole->stage.scenes + whole->stage.events[photon_event_slot(&p)].scene_index;
-}
-
 /** Starts the step of a photon in its place. Returns how far to search, or -1: its event was
  *  cancelled, and lane_end takes it out. */
 static __device__ __noinline__ float
@@ -92,4 +85,71 @@ lane_end(const cuda_view *whole, lane_store store, uint32_t place, trace_hit hit
     }
     photon_put_down(store.words, store.n_places, place, &p);
     return end;
+}
+
+/** A search of one lane that rests while others shade: in local memory, so that no register is held
+ *  for it across calls. */
+typedef struct lane_search {
+    trace_ray ray;
+    quant_walk walk;
+    trace_work work;
+    quant_entry stack[BVH_STACK(4)];
+} lane_search;
+
+enum lane_state { LANE_EMPTY, LANE_SEARCHES, LANE_HAS_HIT };
+
+/** Begins to search for a photon in its place, whose step lane_begin has started. */
+static __device__ __noinline__ void
+lane_search_begin(
+    const cuda_view *whole, lane_store store, uint32_t place, float t_max, lane_search *search)
+{
+    const photon p = photon_pick_up(store.words, store.n_places, place);
+    trace_ray ray = step_ray(&p);
+    ray.t_max = t_max;
+    search->ray = ray;
+    search->walk = quant_walk_make(
+        whole->stage.scenes + whole->stage.events[photon_event_slot(&p)].scene_index, &search->ray);
+    search->work.nodes = 0;
+    search->work.triangles = 0;
+}
+
+/** Whether lanes stop searching: enough of them could do something better.
+ *  is_dry  no photon waits for a lane
+ *  enough  lanes that are worth to be served */
+static __device__ __forceinline__ bool
+warp_stops_searching(enum lane_state state, bool is_dry, uint32_t enough)
+{
+    const uint32_t n_search = __popc(__ballot_sync(WARP_ALL, state == LANE_SEARCHES));
+    const uint32_t n_hits = __popc(__ballot_sync(WARP_ALL, state == LANE_HAS_HIT));
+    const uint32_t n_idle = is_dry ? n_hits : 32u - n_search;
+    const uint32_t n_live = is_dry ? (n_hits + n_search + 1) / 2 : 32u;
+    return n_search == 0 || n_idle >= (n_live < enough ? n_live : enough);
+}
+
+/** Searches until enough lanes have their hits. Returns the lane's new state. */
+static __device__ __noinline__ enum lane_state
+warp_search(lane_search *search, enum lane_state state, bool is_dry, uint32_t enough)
+{
+    trace_ray ray;
+    quant_walk walk;
+    trace_work work = {0, 0};
+    if (state == LANE_SEARCHES) {
+        ray = search->ray;
+        walk = search->walk;
+        walk.search.ray = &ray;
+    }
+    __syncwarp();
+    while (!warp_stops_searching(state, is_dry, enough)) {
+        if (state == LANE_SEARCHES && !quant_walk_advance4(&walk, search->stack, &work)) {
+            state = LANE_HAS_HIT;
+        }
+    }
+    if (work.nodes + work.triangles > 0) {
+        walk.search.ray = &search->ray;
+        search->walk = walk;
+        search->work.nodes += work.nodes;
+        search->work.triangles += work.triangles;
+    }
+    __syncwarp();
+    return state;
 }

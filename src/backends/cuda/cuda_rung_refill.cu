@@ -10,19 +10,6 @@
 
 enum { BLOCK_THREADS = 128, BLOCKS_EACH = 7, SHADE_LANES = 12 };
 
-enum lane_state { LANE_EMPTY, LANE_SEARCHES, LANE_HAS_HIT };
-
-/** Whether lanes stop searching: enough of them could do something better. */
-static __device__ __forceinline__ bool
-warp_stops_searching(enum lane_state state, bool is_dry)
-{
-    const uint32_t n_search = __popc(__ballot_sync(WARP_ALL, state == LANE_SEARCHES));
-    const uint32_t n_hits = __popc(__ballot_sync(WARP_ALL, state == LANE_HAS_HIT));
-    const uint32_t n_idle = is_dry ? n_hits : 32u - n_search;
-    const uint32_t n_most = is_dry ? (n_hits + n_search + 1) / 2 : 32u;
-    return n_search == 0 || n_idle >= (n_most < SHADE_LANES ? n_most : (uint32_t)SHADE_LANES);
-}
-
 __global__ static void
 __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     kernel_propagate_refill(const __grid_constant__ cuda_view whole)
@@ -31,30 +18,20 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     const stage_view *const view = &whole.stage;
     const lane_store store = {words, BLOCK_THREADS};
     const uint32_t place = threadIdx.x;
-    quant_entry stack[BVH_STACK(4)];
+    lane_search search;
     warp_tally total = {0};
-    trace_work work = {0, 0};
-    trace_ray ray;
-    quant_walk walk;
     enum lane_state state = LANE_EMPTY;
     uint32_t slot = 0;
     uint32_t round = 0;
     bool is_dry = false;
     for (;;) {
-        if (!warp_stops_searching(state, is_dry)) {
-            if (state == LANE_SEARCHES && !quant_walk_advance4(&walk, stack, &work)) {
-                state = LANE_HAS_HIT;
-            }
-            continue;
-        }
+        state = warp_search(&search, state, is_dry, SHADE_LANES);
         propagate_tally tally = propagate_tally_zero();
         uint32_t end = PROPAGATE_GOES_ON;
         bool begins = false;
         if (state == LANE_HAS_HIT) {
-            end = lane_end(&whole, store, place, walk.search.best, work, &tally);
+            end = lane_end(&whole, store, place, search.walk.search.best, search.work, &tally);
             begins = end == PROPAGATE_GOES_ON;
-            work.nodes = 0;
-            work.triangles = 0;
         }
         __syncwarp();
         warp_tally_add(&total, &tally);
@@ -75,10 +52,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         }
         if (begins) {
             const float t_max = lane_begin(&whole, store, place);
-            const photon p = photon_pick_up(words, BLOCK_THREADS, place);
-            ray = step_ray(&p);
-            ray.t_max = t_max;
-            walk = quant_walk_make(lane_scene(&whole, &store, place), &ray);
+            lane_search_begin(&whole, store, place, t_max, &search);
             state = t_max >= 0.0f ? LANE_SEARCHES : LANE_HAS_HIT;
         }
         __syncwarp();
