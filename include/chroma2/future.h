@@ -8,6 +8,8 @@ typedef struct chroma2_future chroma2_future;
 
 #define CHROMA2_WAIT_FOREVER UINT64_MAX
 
+typedef void (*chroma2_future_callback)(void *context);
+
 /** Waits until the event has ended, well or not, or the time is up.
  *  timeout_ns  0 polls, CHROMA2_WAIT_FOREVER has no limit
  *  errors      NOT_READY (the future stays valid), WRONG_THREAD from a callback,
@@ -23,6 +25,13 @@ CHROMA2_API chroma2_status chroma2_future_status(const chroma2_future *future);
 
 /** The sentence of a failed event; "" otherwise. Lives as long as the future. */
 CHROMA2_API const char *chroma2_future_error(const chroma2_future *future);
+
+/** Calls back once, when the event has ended: by the session's dispatch thread, under the rules of
+ *  callbacks (event.h). For who submits many events and waits for few: asking costs nothing before.
+ *  errors  WRONG_STATE: it has ended already, and nothing will be called; INVALID_ARGUMENT if the
+ *          future has a callback already; SESSION_AFTER_FORK */
+CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_future_on_done(
+    chroma2_future *future, chroma2_future_callback callback, void *context);
 
 /** Photons ended so far and photons to do, for progress bars. */
 CHROMA2_API void chroma2_future_progress(

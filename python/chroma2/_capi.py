@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import atexit
 import importlib
+import math
 import os
 import threading
+import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -38,9 +40,11 @@ DEVICE_ANY: Final = int(lib.CHROMA2_DEVICE_ANY)
 NOTHING: Final = 0xFFFFFFFF
 """A number in a warning that says nothing."""
 
-HITS: Final = int(lib.CHROMA2_HITS)
-PHOTONS_END: Final = int(lib.CHROMA2_PHOTONS_END)
-TRACKS: Final = int(lib.CHROMA2_TRACKS)
+_ROWS: Final = {
+    "hits": int(lib.CHROMA2_HITS),
+    "photons_end": int(lib.CHROMA2_PHOTONS_END),
+    "photon_tracks": int(lib.CHROMA2_TRACKS),
+}
 
 SOURCE_KINDS: Final = ("isotropic", "cone", "beam", "volume", "scintillation", "cherenkov")
 BEAM_PROFILES: Final = ("pencil", "disc", "gaussian")
@@ -78,7 +82,7 @@ def error_of(status: int, detail: str = "") -> errors.Error:
 
 def check(status: int) -> None:
     """Raises what a failed call reports."""
-    if status != lib.CHROMA2_OK:
+    if status != 0:  # CHROMA2_OK
         raise error_of(status, text(lib.chroma2_error_detail()))
 
 
@@ -541,6 +545,52 @@ class Column(NamedTuple):
     meaning: str
 
 
+class Columns(Mapping[str, Column]):
+    """The columns of one kind of rows, made when they are asked for: views of C memory."""
+
+    def __init__(self, handle: ResultHandle, rows: int) -> None:
+        self._handle = handle
+        self._rows = rows
+        self._made: dict[str, Column] = {}
+        self.n_rows = int(lib.chroma2_result_n_rows(handle.pointer, rows))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The same for every result."""
+        found = _column_names.get(self._rows)
+        if found is None:
+            found = tuple(
+                text(self._handle.column_at(self._rows, i).name)
+                for i in range(lib.chroma2_result_n_columns(self._rows))
+            )
+            _column_names[self._rows] = found
+        return found
+
+    def __getitem__(self, name: str) -> Column:
+        column = self._made.get(name)
+        if column is None:
+            names = self.names
+            if name not in names:
+                raise KeyError(name)
+            column = self._made[name] = self._handle.column(self._rows, names.index(name))
+        return column
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __reduce__(self) -> Any:  # what is pickled is arrays
+        return dict, (dict(self),)
+
+
+_column_names: dict[int, tuple[str, ...]] = {}
+
+
 class ResultHandle:
     """Owns a chroma2_result, or looks at the part that a callback is shown."""
 
@@ -548,23 +598,29 @@ class ResultHandle:
         self.pointer = ffi.gc(pointer, lib.chroma2_result_destroy) if owned else pointer
         self._owned = owned
 
-    def columns(self, rows: int) -> dict[str, Column]:
-        """Columns of a kind of rows; views of C memory, or copies of a part's."""
-        out: dict[str, Column] = {}
+    def columns(self, table: str) -> Mapping[str, Column]:
+        """Columns of "hits", ...; of a part, which does not live on: copies."""
+        columns = Columns(self, _ROWS[table])
+        return columns if self._owned else dict(columns)
+
+    def column_at(self, rows: int, index: int) -> Any:
+        """What C says of a column."""
         c = ffi.new("chroma2_result_column *")
-        for i in range(lib.chroma2_result_n_columns(rows)):
-            check(lib.chroma2_result_column_at(self.pointer, rows, i, c))
-            dtype = _DTYPES[int(c.dtype)]
-            n = int(c.n_rows)
-            shape = (n,) if c.n_components == 1 else (n, int(c.n_components))
-            if n == 0:
-                data = np.empty(shape, dtype)
-            else:
-                data = np.asarray(_Borrowed(self, c.data, dtype, shape))
-                if not self._owned:
-                    data = data.copy()
-            out[text(c.name)] = Column(data, text(c.unit), text(c.meaning))
-        return out
+        check(lib.chroma2_result_column_at(self.pointer, rows, index, c))
+        return c
+
+    def column(self, rows: int, index: int) -> Column:
+        c = self.column_at(rows, index)
+        dtype = _DTYPES[int(c.dtype)]
+        n = int(c.n_rows)
+        shape = (n,) if c.n_components == 1 else (n, int(c.n_components))
+        if n == 0:
+            data = np.empty(shape, dtype)
+        else:
+            data = np.asarray(_Borrowed(self, c.data, dtype, shape))
+            if not self._owned:
+                data = data.copy()
+        return Column(data, text(c.unit), text(c.meaning))
 
     def ledger(self) -> dict[str, int]:
         return _plain(ffi.new("chroma2_ledger *", lib.chroma2_result_ledger(self.pointer)))
@@ -591,106 +647,124 @@ class _Inside:
         _in_callback.depth -= 1
 
 
-class Ended(NamedTuple):
-    """How an event ended: no error, or one; and the result, if there is any."""
+class Running:
+    """One event from its submission on: C's future, and what C borrows while the event runs."""
 
-    error: errors.Error | None
-    result: ResultHandle | None
+    __slots__ = (
+        "__weakref__",
+        "_handle",
+        "_on_done",
+        "callback_error",
+        "on_block",
+        "pins",
+        "pointer",
+    )
 
-
-class Submission:
-    """One event on its way: keeps alive what C borrows, and resolves once, whichever comes first,
-    the return of submit or the end of the event.
-    """
-
-    def __init__(
-        self,
-        on_block: Callable[[ResultHandle], None] | None,
-        on_end: Callable[[Ended], None],
-        owner: Any,
-    ) -> None:
-        self.pins: Pins = [owner]
+    def __init__(self, on_block: Callable[[ResultHandle], None] | None = None) -> None:
+        self.pointer: Any = None
         self.on_block = on_block
-        self.on_end: Callable[[Ended], None] | None = on_end
-        self.handle: Any = ffi.new_handle(self)
+        self.pins: Pins | None = None
         self.callback_error: BaseException | None = None
-        self._lock = threading.Lock()
-        self._future: Any = None
-        self._is_done = False
-        _live.add(self)
+        self._handle: Any = None
+        self._on_done: Callable[[], None] | None = None
+
+    @property
+    def handle(self) -> Any:
+        """What C gives back to callbacks; from now on the object lives until the event is over."""
+        if self._handle is None:
+            self._handle = ffi.new_handle(self)
+            _live.add(self)
+        return self._handle
+
+    @property
+    def is_borrowed(self) -> bool:
+        """C borrows something until the event is over."""
+        return self._handle is not None or self.pins is not None
 
     def attach(self, pointer: Any) -> None:
         """Takes over the future that submit returned."""
-        with self._lock:
-            self._future = ffi.gc(pointer, lib.chroma2_future_destroy)
-            is_done = self._is_done
-        if is_done:
-            self._end()
+        self.pointer = ffi.gc(pointer, lib.chroma2_future_destroy)
+
+    def watch(self, on_done: Callable[[], None]) -> None:
+        """Calls back at the event's end, on the dispatch thread, or now if it has ended."""
+        if self._on_done is not None:
+            return  # it will be called, once
+        self._on_done = on_done
+        status = lib.chroma2_future_on_done(self.pointer, lib.chroma2_python_on_done, self.handle)
+        if status == lib.CHROMA2_WRONG_STATE:
+            self.done()
+        else:
+            check(status)
 
     def done(self) -> None:
-        """The event has ended; called once, on the dispatch thread."""
-        with self._lock:
-            self._is_done = True
-            is_attached = self._future is not None
-        if is_attached:
-            self._end()
+        """The event has ended."""
+        on_done = self._on_done
+        self.forget()
+        if on_done is not None:
+            on_done()
 
-    def abandon(self) -> None:
-        """The submission failed: nothing will be called."""
-        self._forget()
-
-    def _forget(self) -> None:
-        """Breaks the circles of references, so that results are freed when they are dropped."""
+    def forget(self) -> None:
+        """C borrows nothing any more. Breaks the circles of references."""
         _live.discard(self)
-        self.pins.clear()
-        self.on_end = self.on_block = self.handle = None
+        self.pins = self.on_block = self._on_done = self._handle = None
 
-    def _end(self) -> None:
-        out = ffi.new("chroma2_result **")
-        status = lib.chroma2_future_take(self._future, out)
-        error: errors.Error | None = None
-        if status != lib.CHROMA2_OK:
-            error = error_of(status, text(lib.chroma2_error_detail()))
-            if self.callback_error is not None:
-                error = errors.CallbackFailed(
-                    f"a callback raised {type(self.callback_error).__name__}: {self.callback_error}"
-                )
-                error.__cause__ = self.callback_error
-        result = None if out[0] == ffi.NULL else ResultHandle(out[0])
-        on_end = self.on_end
-        self._forget()
-        if on_end is not None:
-            on_end(Ended(error, result))
+    def is_done(self) -> bool:
+        return bool(lib.chroma2_future_is_done(self.pointer))
+
+    def wait(self, timeout: float | None) -> bool:
+        """True if the event has ended. Comes back now and then, for Ctrl-C to be heard."""
+        left = math.inf if timeout is None else max(0.0, timeout)
+        while True:
+            begin = time.monotonic()
+            status = lib.chroma2_future_wait(self.pointer, int(1e9 * min(left, _LONGEST_WAIT_S)))
+            if status == lib.CHROMA2_OK:
+                return True
+            if status != lib.CHROMA2_NOT_READY:
+                check(status)
+            left -= time.monotonic() - begin
+            if left <= 0:
+                return False
+
+    def take(self) -> tuple[ResultHandle | None, errors.Error | None]:
+        """What there is, and what the event failed with; once."""
+        out = ffi.new(_RESULT_OUT)
+        status = lib.chroma2_future_take(self.pointer, out)
+        result = ResultHandle(out[0]) if out[0] else None
+        return result, None if status == _OK else self._error(status)
+
+    def _error(self, status: int) -> errors.Error:
+        cause = self.callback_error
+        if cause is None:
+            return error_of(status, text(lib.chroma2_error_detail()))
+        error = errors.CallbackFailed(f"a callback raised {type(cause).__name__}: {cause}")
+        error.__cause__ = cause
+        return error
 
     def cancel(self) -> None:
-        with self._lock:
-            future = self._future
-        if future is not None:
-            lib.chroma2_future_cancel(future)
+        lib.chroma2_future_cancel(self.pointer)
 
     def progress(self) -> tuple[int, int]:
-        with self._lock:
-            future = self._future
-        if future is None:
-            return 0, 0
         out = ffi.new("uint64_t[2]")
-        lib.chroma2_future_progress(future, out, out + 1)
+        lib.chroma2_future_progress(self.pointer, out, out + 1)
         return int(out[0]), int(out[1])
 
 
-_live: set[Submission] = set()
+_LONGEST_WAIT_S: Final = 0.1
+_OK: Final = int(lib.CHROMA2_OK)
+_RESULT_OUT: Final = ffi.typeof("chroma2_result **")
+_live: set[Running] = set()
 
 
 @ffi.def_extern(onerror=None)  # type: ignore[untyped-decorator]
 def chroma2_python_on_block(context: Any, part: Any) -> int:
     """One block of a running event."""
-    submission: Submission = ffi.from_handle(context)
+    running: Running = ffi.from_handle(context)
     with _Inside():
         try:
-            assert submission.on_block is not None
-            submission.on_block(ResultHandle(part, owned=False))
+            assert running.on_block is not None
+            running.on_block(ResultHandle(part, owned=False))
         except BaseException as error:  # it must not cross into C; it fails this event
-            submission.callback_error = error
+            running.callback_error = error
             return int(lib.CHROMA2_CALLBACK_FAILED)
     return int(lib.CHROMA2_OK)
 
@@ -698,9 +772,9 @@ def chroma2_python_on_block(context: Any, part: Any) -> int:
 @ffi.def_extern()  # type: ignore[untyped-decorator]
 def chroma2_python_on_done(context: Any) -> None:
     """The event has ended."""
-    submission: Submission = ffi.from_handle(context)
+    running: Running = ffi.from_handle(context)
     with _Inside():
-        submission.done()
+        running.done()
 
 
 @ffi.def_extern()  # type: ignore[untyped-decorator]
@@ -748,7 +822,27 @@ class ColumnSpec:
     repeat: bool = False
 
 
-@dataclass
+class SourceImage(NamedTuple):
+    """A chroma2_source, and what it points to."""
+
+    pointer: Any
+    pins: Pins
+
+
+def source_image(fields: Mapping[str, Any]) -> SourceImage:
+    """What differs from the default, by the names of the C struct."""
+    pins: Pins = []
+    source = ffi.new("chroma2_source *", lib.chroma2_source_default())
+    for name, value in fields.items():
+        if isinstance(value, np.ndarray):
+            value = _doubles(pins, value)
+        elif isinstance(value, tuple):
+            value = list(value)
+        setattr(source, name, value)
+    return SourceImage(source, pins)
+
+
+@dataclass(slots=True)
 class EventSpec:
     """What chroma2_event holds, in Python terms; see EventDescriptor for the meaning."""
 
@@ -763,7 +857,7 @@ class EventSpec:
     n_photons: int
     user_tag: int
     block_log2: int
-    sources: Sequence[Mapping[str, Any]] | None
+    sources: Sequence[SourceImage] | None
     n_batch: int = 0
     columns: Mapping[str, ColumnSpec] = field(default_factory=dict)
     track_photons: NDArray[np.uint64] | None = None
@@ -772,22 +866,20 @@ class EventSpec:
     prescale: float = 1.0
 
 
-def _sources(pins: Pins, sources: Sequence[Mapping[str, Any]]) -> Any:
+def _sources(pins: Pins, sources: Sequence[SourceImage]) -> Any:
+    """One array of them; a single one stays where it is."""
+    if len(sources) == 1:
+        return sources[0].pointer
     out = ffi.new("chroma2_source[]", max(1, len(sources)))
-    for target, fields in zip(out, sources, strict=False):
-        ffi.memmove(
-            ffi.addressof(target),
-            ffi.new("chroma2_source *", lib.chroma2_source_default()),
-            ffi.sizeof("chroma2_source"),
-        )
-        for name, value in fields.items():
-            if isinstance(value, np.ndarray):
-                value = _doubles(pins, value)
-            elif isinstance(value, tuple):
-                value = list(value)
-            setattr(target, name, value)
+    for i, image in enumerate(sources):
+        ffi.memmove(out + i, image.pointer, _SOURCE_BYTES)
     pins.append(out)
     return out
+
+
+_SOURCE_BYTES: Final = ffi.sizeof("chroma2_source")
+_EVENT_BYTES: Final = ffi.sizeof("chroma2_event")
+_DEFAULT_EVENT: Final = ffi.new("chroma2_event *", lib.chroma2_event_default())
 
 
 def _batch(pins: Pins, spec: EventSpec) -> Any:
@@ -807,33 +899,49 @@ def _batch(pins: Pins, spec: EventSpec) -> Any:
     return batch
 
 
-def _event(pins: Pins, spec: EventSpec) -> Any:
-    e = ffi.new("chroma2_event *", lib.chroma2_event_default())
-    e.event_id = spec.event_id
+def _fill_event(pins: Pins, e: Any, spec: EventSpec) -> None:
+    """Writes what differs from the default into a chroma2_event that holds the default."""
+    if spec.event_id != NEXT_EVENT_ID:
+        e.event_id = spec.event_id
     if spec.scene is not None:
         e.scene = spec.scene.pointer
         pins.append(spec.scene)
-    e.has_seed = int(spec.seed is not None)
-    e.seed = spec.seed or 0
+    if spec.seed is not None:
+        e.has_seed = 1
+        e.seed = spec.seed
     e.max_steps = spec.max_steps
-    e.t0_ns = spec.t0_ns
     e.keep = spec.keep
-    e.order = lib.CHROMA2_ORDER_SORTED if spec.ordered else lib.CHROMA2_ORDER_NONE
+    if spec.t0_ns:
+        e.t0_ns = spec.t0_ns
+    if not spec.ordered:
+        e.order = lib.CHROMA2_ORDER_NONE
     if spec.sources is not None:
         e.sources = _sources(pins, spec.sources)
         e.n_sources = len(spec.sources)
     else:
         e.batch = _batch(pins, spec)
-    e.first_photon = spec.first_photon
-    e.n_photons = spec.n_photons
+    if spec.first_photon:
+        e.first_photon = spec.first_photon
+    if spec.n_photons != ALL_PHOTONS:
+        e.n_photons = spec.n_photons
     if spec.track_photons is not None:
         e.track_photons = _array(pins, spec.track_photons, np.uint64, "uint64_t")
         e.n_track_photons = len(spec.track_photons)
-    e.user_tag = spec.user_tag
-    e.block_log2 = spec.block_log2
-    e.use_weights = int(spec.use_weights)
-    e.scatter_first = spec.scatter_first
-    e.prescale = spec.prescale
+    if spec.user_tag:
+        e.user_tag = spec.user_tag
+    if spec.block_log2 != _DEFAULT_EVENT.block_log2:
+        e.block_log2 = spec.block_log2
+    if spec.use_weights:
+        e.use_weights = 1
+    if spec.scatter_first:
+        e.scatter_first = spec.scatter_first
+    if spec.prescale != 1.0:
+        e.prescale = spec.prescale
+
+
+def _event(pins: Pins, spec: EventSpec) -> Any:
+    e = ffi.new("chroma2_event *", _DEFAULT_EVENT[0])
+    _fill_event(pins, e, spec)
     pins.append(e)
     return e
 
@@ -876,7 +984,7 @@ class SessionHandle:
         out = ffi.new("chroma2_session **")
         check(lib.chroma2_session_open(o, scene.pointer, out))
         self.pointer = out[0]
-        self._pid = os.getpid()
+        self.pid = os.getpid()
         self._lock = threading.Lock()
         self._calls = 0
         self._is_closed = False
@@ -889,7 +997,7 @@ class SessionHandle:
 
     def require_here(self) -> None:
         """Raises if this process is a fork of the one that opened the session."""
-        if os.getpid() != self._pid:
+        if os.getpid() != self.pid:
             raise errors.SessionAfterFork(
                 "the session belongs to the parent process (threads do not survive a fork). "
                 "Open another one in the child?"
@@ -905,26 +1013,30 @@ class SessionHandle:
             check(lib.chroma2_session_about(session, info))
         return _plain(info)
 
-    def submit(self, specs: Sequence[EventSpec], submissions: Sequence[Submission]) -> None:
+    def submit(self, specs: Sequence[EventSpec], running: Sequence[Running]) -> None:
         """Submits all of the events or none."""
         n = len(specs)
+        pins: Pins = []
         events = ffi.new("chroma2_event[]", max(1, n))
-        for i, (spec, submission) in enumerate(zip(specs, submissions, strict=True)):
-            event = _event(submission.pins, spec)
-            event.on_done = lib.chroma2_python_on_done
-            event.on_done_context = submission.handle
-            if submission.on_block is not None:
+        for i, (spec, run) in enumerate(zip(specs, running, strict=True)):
+            event = events + i
+            ffi.memmove(event, _DEFAULT_EVENT, _EVENT_BYTES)
+            if spec.n_batch:
+                run.pins = []
+            _fill_event(pins if run.pins is None else run.pins, event, spec)
+            if run.on_block is not None:
                 event.on_block = lib.chroma2_python_on_block
-                event.on_block_context = submission.handle
-            ffi.memmove(events + i, event, ffi.sizeof("chroma2_event"))
+                event.on_block_context = run.handle
         futures = ffi.new("chroma2_future *[]", max(1, n))
-        with self._inside() as session:
-            if n == 1:
-                check(lib.chroma2_session_submit(session, events, futures))
-            else:
+        try:
+            with self._inside() as session:
                 check(lib.chroma2_session_submit_many(session, events, n, futures))
-        for submission, pointer in zip(submissions, futures, strict=False):
-            submission.attach(pointer)
+        except BaseException:
+            for run in running:
+                run.forget()
+            raise
+        for i, run in enumerate(running):
+            run.attach(futures[i])
 
     def intersect(
         self, origins: NDArray[np.float32], directions: NDArray[np.float32]
@@ -999,7 +1111,7 @@ class SessionHandle:
 
     def close(self, cancel: bool) -> None:
         """Closes, and frees once no call is in progress; a second call does nothing."""
-        if self._is_closed or os.getpid() != self._pid:
+        if self._is_closed or os.getpid() != self.pid:
             return
         mode = lib.CHROMA2_CLOSE_CANCEL if cancel else lib.CHROMA2_CLOSE_DRAIN
         with self._inside() as session:
@@ -1017,7 +1129,7 @@ class SessionHandle:
 
     def __del__(self) -> None:
         pointer = getattr(self, "pointer", None)
-        if pointer is None or os.getpid() != self._pid:
+        if pointer is None or os.getpid() != self.pid:
             return
         self.pointer = None
         if in_callback():  # the dispatch thread cannot wait for itself

@@ -416,7 +416,7 @@ def _replay_one(session: Session, row: Any, photon: int, start: Photons | None) 
         prescale=row.prescale,
     )
     if start is None:
-        spec.sources = [s._c_fields(session.scene) for s in row.sources]
+        spec.sources = [s._image(session.scene) for s in row.sources]
     else:
         # One photon stands for all up to its id: a stride of 0 repeats it without memory.
         spec.n_batch = photon + 1

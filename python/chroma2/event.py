@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chroma2 import _capi
 from chroma2.errors import InvalidArgument, InvalidType
 from chroma2.photons import Photons
 from chroma2.sources import Source, flatten
 
 if TYPE_CHECKING:
-    from chroma2 import _capi
     from chroma2.detector import Detector, Scene
     from chroma2.result import Hits, Part
 
@@ -113,10 +113,8 @@ class EventDescriptor:
         _whole("user_tag", self.user_tag, 0, 2**64 - 1)
         _whole("block_log2", self.block_log2, 7, 20)
         _whole("scatter_first", self.scatter_first, -1, 1)
-        for name in ("use_weights", "ordered"):
-            value = getattr(self, name)
-            if not isinstance(value, (bool, np.bool_)):
-                raise InvalidType(f"{name} is {value!r} (it must be True or False)")
+        _truth("use_weights", self.use_weights)
+        _truth("ordered", self.ordered)
         if not math.isfinite(_number("t0", self.t0)):
             raise InvalidArgument(f"t0 is {self.t0} (it must be finite)")
         if not 0.0 < _number("prescale", self.prescale) <= 1.0:
@@ -126,6 +124,15 @@ class EventDescriptor:
                 f"prescale is {self.prescale} with photons (it scales what sources make). "
                 "Give fewer photons?"
             )
+        if self.on_hits is not None or self.on_block is not None:
+            self._validate_callbacks()
+        self._tracks = None
+        if self.track_photons is not None:
+            if not (self.keep_bits() & KEEP["photon_tracks"]):
+                raise InvalidArgument("track_photons needs 'photon_tracks' in keep")
+            self._tracks = photon_ids("track_photons", self.track_photons)
+
+    def _validate_callbacks(self) -> None:
         for name in ("on_hits", "on_block"):
             value = getattr(self, name)
             if value is not None and not callable(value):
@@ -134,11 +141,6 @@ class EventDescriptor:
             raise InvalidArgument("give on_hits or on_block, not both")
         if self.on_hits is not None and "hits" not in self.keep:
             raise InvalidArgument("on_hits needs 'hits' in keep")
-        self._tracks = None
-        if self.track_photons is not None:
-            if not (self.keep_bits() & KEEP["photon_tracks"]):
-                raise InvalidArgument("track_photons needs 'photon_tracks' in keep")
-            self._tracks = photon_ids("track_photons", self.track_photons)
 
     def keep_bits(self) -> int:
         """`keep` as C wants it."""
@@ -153,8 +155,6 @@ class EventDescriptor:
 
     def _spec(self, scene: Scene, other: Scene | None) -> _capi.EventSpec:
         """What C needs; `scene` is the one that counts, `other` it again if not the session's."""
-        from chroma2 import _capi
-
         photons = self.photons
         return _capi.EventSpec(
             event_id=_capi.NEXT_EVENT_ID if self.event_id is None else int(self.event_id),
@@ -168,7 +168,7 @@ class EventDescriptor:
             n_photons=_capi.ALL_PHOTONS if self.n_photons is None else int(self.n_photons),
             user_tag=int(self.user_tag),
             block_log2=int(self.block_log2),
-            sources=None if photons is not None else [s._c_fields(scene) for s in self._flat],
+            sources=None if photons is not None else [s._image(scene) for s in self._flat],
             n_batch=0 if photons is None else len(photons),
             columns={} if photons is None else photons._batch(),
             track_photons=self._tracks,
@@ -191,6 +191,11 @@ def photon_ids(name: str, values: ArrayLike) -> NDArray[np.uint64]:
     return ids.astype(np.uint64)
 
 
+def _truth(name: str, value: Any) -> None:
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidType(f"{name} is {value!r} (it must be True or False)")
+
+
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise InvalidType(f"{name} is {value!r} (it must be a number)")
@@ -198,6 +203,8 @@ def _number(name: str, value: Any) -> float:
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> None:
+    if type(value) is int and low <= value <= high:
+        return
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise InvalidType(f"{name} is {value!r} (it must be a whole number)")
     if not low <= value <= high:

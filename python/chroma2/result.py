@@ -52,9 +52,17 @@ class Table(Mapping[str, Array]):
     source_index: NDArray[np.uint32]
 
     def __init__(self, columns: Mapping[str, _capi.Column]) -> None:
-        self._columns = dict(columns)
-        for name, column in self._columns.items():
-            setattr(self, name, column.data)
+        self._columns = columns
+
+    def __getattr__(self, name: str) -> Any:
+        columns = self.__dict__.get("_columns", {})  # absent while a copy is being made
+        if name not in columns:
+            raise AttributeError(f"{type(self).__name__} has no attribute or column {name!r}")
+        data = self.__dict__[name] = columns[name].data
+        return data
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._columns]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -72,9 +80,10 @@ class Table(Mapping[str, Array]):
         return {name: c.meaning for name, c in self._columns.items()}
 
     def __len__(self) -> int:
-        for column in self._columns.values():
-            return len(column.data)
-        return 0
+        n_rows: int | None = getattr(self._columns, "n_rows", None)
+        if n_rows is None:
+            return next((len(column.data) for column in self._columns.values()), 0)
+        return n_rows
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)
@@ -428,12 +437,10 @@ class Part:
     """
 
     def __init__(self, handle: _capi.ResultHandle, scene: Scene | None = None) -> None:
-        from chroma2 import _capi
-
         info = handle.info()
-        self.hits = Hits(handle.columns(_capi.HITS))
-        self.photons_end = PhotonsEnd(handle.columns(_capi.PHOTONS_END))
-        self.photon_tracks = Tracks(handle.columns(_capi.TRACKS), _media(scene))
+        self.hits = Hits(handle.columns("hits"))
+        self.photons_end = PhotonsEnd(handle.columns("photons_end"))
+        self.photon_tracks = Tracks(handle.columns("photon_tracks"), _media(scene))
         self.event_id = int(info["event_id"])
         self.first_photon = int(info["first_photon"])
         self.n_photons = int(info["n_photons"])
@@ -448,14 +455,10 @@ class Part:
 
 
 class Result:
-    """A finished event.
+    """A finished event: tables, those not kept empty; the ledger; and what the event was.
 
-    hits, photons_end, photon_tracks  tables; those not kept are empty
-    ledger                            where all photons went
-    event_id, user_tag, t0 (ns), first_photon, n_photons, wall_s (seconds from the first photon
-    started to the last ended), memory_bytes
-    prescale                          share of the light that was made: counts over it are those of
-                                      all the light
+    Everything is made when it is first asked for, so an event of which little is looked at costs
+    little.
     """
 
     def __init__(
@@ -463,29 +466,98 @@ class Result:
         handle: _capi.ResultHandle,
         scene: Scene | None = None,
         collected: Sequence[Part] = (),
-        streamed_hits: bool = False,
     ) -> None:
-        from chroma2 import _capi
-
-        info = handle.info()
+        self._handle = handle
+        self._collected = collected  # what callbacks saw besides the hits
+        self._hits: Hits | None = None
+        self._photons_end: PhotonsEnd | None = None
+        self._photon_tracks: Tracks | None = None
+        self._ledger: Ledger | None = None
+        self._about: dict[str, Any] | None = None
         self.scene = scene
-        self.hits = Hits(handle.columns(_capi.HITS))
-        self.photons_end = PhotonsEnd(handle.columns(_capi.PHOTONS_END))
-        self.photon_tracks = Tracks(handle.columns(_capi.TRACKS), _media(scene))
-        if collected:
-            if not streamed_hits:
-                self.hits = Hits.concatenate([p.hits for p in collected])
-            self.photons_end = PhotonsEnd.concatenate([p.photons_end for p in collected])
-            self.photon_tracks = Tracks.concatenate([p.photon_tracks for p in collected])
-        self.ledger = Ledger(handle.ledger())
-        self.event_id = int(info["event_id"])
-        self.user_tag = int(info["user_tag"])
-        self.t0 = float(info["t0_ns"])
-        self.first_photon = int(info["first_photon"])
-        self.n_photons = int(info["n_photons"])
-        self.wall_s = float(info["wall_s"])
-        self.prescale = float(info["prescale"])
-        self.memory_bytes = int(info["memory_bytes"])
+
+    @property
+    def hits(self) -> Hits:
+        """Photons detected on a channel."""
+        if self._hits is None:
+            self._hits = Hits(self._handle.columns("hits"))
+        return self._hits
+
+    @property
+    def photons_end(self) -> PhotonsEnd:
+        """The last state of every photon."""
+        if self._photons_end is None:
+            if self._collected:
+                parts = [p.photons_end for p in self._collected]
+                self._photons_end = PhotonsEnd.concatenate(parts)
+            else:
+                self._photons_end = PhotonsEnd(self._handle.columns("photons_end"))
+        return self._photons_end
+
+    @property
+    def photon_tracks(self) -> Tracks:
+        """The state of photons after every step."""
+        if self._photon_tracks is None:
+            if self._collected:
+                parts = [p.photon_tracks for p in self._collected]
+                self._photon_tracks = Tracks.concatenate(parts)
+            else:
+                columns = self._handle.columns("photon_tracks")
+                self._photon_tracks = Tracks(columns, _media(self.scene))
+        return self._photon_tracks
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where all photons went."""
+        if self._ledger is None:
+            self._ledger = Ledger(self._handle.ledger())
+        return self._ledger
+
+    @property
+    def _info(self) -> dict[str, Any]:
+        if self._about is None:
+            self._about = self._handle.info()
+        return self._about
+
+    @property
+    def event_id(self) -> int:
+        """As given, or the session's running number."""
+        return int(self._info["event_id"])
+
+    @property
+    def user_tag(self) -> int:
+        """As given."""
+        return int(self._info["user_tag"])
+
+    @property
+    def t0(self) -> float:
+        """ns, as given."""
+        return float(self._info["t0_ns"])
+
+    @property
+    def first_photon(self) -> int:
+        """The first of the photon ids that were run."""
+        return int(self._info["first_photon"])
+
+    @property
+    def n_photons(self) -> int:
+        """How many were run, without secondaries."""
+        return int(self._info["n_photons"])
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds from the first photon started to the last ended."""
+        return float(self._info["wall_s"])
+
+    @property
+    def prescale(self) -> float:
+        """Share of the light that was made: counts over it are those of all the light."""
+        return float(self._info["prescale"])
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that the tables take."""
+        return int(self._info["memory_bytes"])
 
     @property
     def flat_hits(self) -> Hits:

@@ -167,19 +167,20 @@ class Session:
             return []
         self._handle.require_here()
         specs = [self._spec(d) for d in descriptors]
-        futures = [
-            Future(self, d, self._scene if d.detector is None else _scene_of(d.detector))
-            for d in descriptors
-        ]
-        submissions = [f._submission for f in futures]
-        try:
-            self._handle.submit(specs, submissions)
-        except BaseException:
-            for submission in submissions:
-                submission.abandon()
-            raise
+        futures = [self._future(d) for d in descriptors]
+        self._handle.submit(specs, [future._running for future in futures])
+        for future in futures:
+            if future._running.is_borrowed:
+                future._running.watch(future._settle)
         self._remember(descriptors)
         return futures
+
+    def _future(self, event: EventDescriptor) -> Future:
+        scene = self._scene if event.detector is None else _scene_of(event.detector)
+        future = Future(self, event, scene, _capi.Running())
+        if event.on_hits is not None or event.on_block is not None:
+            future._running.on_block = future._on_block
+        return future
 
     def simulate(
         self,

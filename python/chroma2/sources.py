@@ -25,6 +25,7 @@ from chroma2.errors import InvalidArgument, InvalidType
 from chroma2.units import MUON_MASS_MEV, SPEED_OF_LIGHT_MM_NS
 
 if TYPE_CHECKING:
+    from chroma2 import _capi
     from chroma2.material import Material
     from chroma2.scene import Scene
 
@@ -86,12 +87,23 @@ class Source:
             fields[name] = value
         return cls(str(record["kind"]), fields, record.get("medium"))
 
-    def _c_fields(self, scene: Scene) -> dict[str, Any]:
-        out = dict(self.fields)
-        out["kind"] = KINDS.index(self.kind)
-        if self.medium is not None:
-            out["material"] = scene.material_index(self.medium)
-        return out
+    def _image(self, scene: Scene) -> _capi.SourceImage:
+        """The C struct, made once: a source never changes, but for the number of its medium."""
+        image: _capi.SourceImage | None = self.__dict__.get("_made")
+        if image is None:
+            from chroma2 import _capi
+
+            fields = dict(self.fields)
+            fields["kind"] = KINDS.index(self.kind)
+            if self.medium is not None:
+                fields["material"] = scene.material_index(self.medium)
+            image = _capi.source_image(fields)
+            if self.medium is None:
+                object.__setattr__(self, "_made", image)
+        return image
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_made"}
 
 
 _ARRAYS = frozenset({"spectrum_nm", "spectrum", "decay_weight", "decay_ns", "rise_ns"})
@@ -403,6 +415,8 @@ def flatten(sources: Any) -> list[Source]:
     """One flat list from a source, or lists of sources nested in any way."""
     if isinstance(sources, Source):
         return [sources]
+    if type(sources) is list and all(type(part) is Source for part in sources):
+        return list(sources)
     if isinstance(sources, (str, bytes)) or not isinstance(sources, Sequence):
         raise InvalidType(
             f"sources holds a {type(sources).__name__} (it must hold what chroma2.sources makes)"

@@ -217,7 +217,6 @@ event_run_create(const chroma2_event *event, const event_run_context *context, c
         TRY(result_create(&self->part));
     }
     TRY(future_create(&self->future));
-    self->future->n_total = self->n_photons;
     self->future->run = self;
     *out_run = self;
     self = NULL;
@@ -300,7 +299,7 @@ event_run_destroy(event_run *self)
     }
     event_run_release_batch(self);
     event_sources_reset(&self->sources);
-    for (int i = 0; i < MAX_OPEN_BLOCKS; ++i) {
+    for (uint32_t i = 0; i < self->n_open_blocks; ++i) {
         row_block_reset(&self->blocks[i]);
     }
     chroma2_result_destroy(self->result);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/portable.h"
+#include "pipeline/result.h"
 #include "runtime/signal.h"
 
 chroma2_status
@@ -47,11 +48,39 @@ future_resolve(
 {
     pthread_mutex_lock(&self->mutex);
     snprintf(self->error, sizeof self->error, "%s", error);
+    self->n_ended = result->ledger.in + result->ledger.spawned - result->ledger.alive;
+    self->n_total = result->info.n_photons + result->ledger.spawned;
     self->result = result;
     self->run = NULL;
     self->status = status;
+    const chroma2_future_callback on_done = self->on_done;
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->mutex);
+    if (on_done != NULL) {
+        on_done(self->on_done_context);
+    }
+}
+
+chroma2_status
+chroma2_future_on_done(chroma2_future *self, chroma2_future_callback callback, void *context)
+{
+    chroma2_status status = CHROMA2_OK;
+    REQUIRE(
+        self != NULL && callback != NULL, CHROMA2_INVALID_ARGUMENT, "future or callback is NULL");
+    REQUIRE(self->pid == getpid(), CHROMA2_SESSION_AFTER_FORK,
+        "the future belongs to process %d (nothing will call back in its child)", (int)self->pid);
+    pthread_mutex_lock(&self->mutex);
+    const bool is_over = self->status != CHROMA2_NOT_READY;
+    const bool is_first = self->on_done == NULL;
+    if (!is_over && is_first) {
+        self->on_done = callback;
+        self->on_done_context = context;
+    }
+    pthread_mutex_unlock(&self->mutex);
+    REQUIRE(!is_over, CHROMA2_WRONG_STATE, "the event has ended (nothing will call back)");
+    REQUIRE(is_first, CHROMA2_INVALID_ARGUMENT, "the future has a callback already (one fits)");
+out:
+    return status;
 }
 
 chroma2_status
@@ -109,8 +138,19 @@ chroma2_future_error(const chroma2_future *self)
 void
 chroma2_future_progress(const chroma2_future *self, uint64_t *out_ended, uint64_t *out_total)
 {
-    *out_ended = atomic_load_relaxed_u64(&self->n_ended);
-    *out_total = atomic_load_relaxed_u64(&self->n_total);
+    chroma2_future *const mutable_self = (chroma2_future *)(uintptr_t)self;
+    if (self->pid != getpid()) {
+        *out_ended = 0;
+        *out_total = 0;
+        return;
+    }
+    pthread_mutex_lock(&mutable_self->mutex);
+    *out_ended = self->n_ended;
+    *out_total = self->n_total;
+    if (self->run != NULL && self->hooks.progress != NULL) {
+        self->hooks.progress(self->hooks.context, self->run, out_ended, out_total);
+    }
+    pthread_mutex_unlock(&mutable_self->mutex);
 }
 
 void
@@ -121,7 +161,7 @@ chroma2_future_cancel(chroma2_future *self)
     }
     pthread_mutex_lock(&self->mutex);
     if (self->run != NULL) {
-        self->cancel(self->cancel_context, self->run);
+        self->hooks.cancel(self->hooks.context, self->run);
     }
     pthread_mutex_unlock(&self->mutex);
 }

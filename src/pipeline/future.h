@@ -10,8 +10,12 @@
 
 typedef struct event_run event_run;
 
-/** Asked by chroma2_future_cancel while the event runs. */
-typedef void (*future_cancel_hook)(void *context, event_run *run);
+/** What a future asks of its session while the event runs. */
+typedef struct future_hooks {
+    void (*cancel)(void *context, event_run *run);
+    void (*progress)(void *context, const event_run *run, uint64_t *out_ended, uint64_t *out_total);
+    void *context;
+} future_hooks;
 
 struct chroma2_future {
     pthread_mutex_t mutex;
@@ -21,17 +25,18 @@ struct chroma2_future {
     char error[512];
     chroma2_result *result;
     bool is_taken;
-    uint64_t n_ended, n_total; // atomic
+    uint64_t n_ended, n_total; // once the event is over; before, the hook tells
     event_run *run;            // NULL when the event is over
-    future_cancel_hook cancel;
-    void *cancel_context;
+    future_hooks hooks;
+    chroma2_future_callback on_done;
+    void *on_done_context;
     const pthread_t *dispatch_thread; // waiting on this thread would never end
     pid_t pid;                        // of the process whose threads resolve it
 };
 
 CHROMA2_MUST_CHECK chroma2_status future_create(chroma2_future **out_future);
 
-/** Resolves it; takes the result over. */
+/** Resolves it; takes the result over. Calls back who asked for it. */
 void future_resolve(
     chroma2_future *self, chroma2_status status, const char *error, chroma2_result *result);
 

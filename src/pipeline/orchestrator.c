@@ -180,6 +180,22 @@ orchestrator_cancel(void *context, event_run *run)
     wake_signal_raise(&self->admission_signal);
 }
 
+/** The slot is the run's as long as its future is not resolved: the caller holds the future's lock. */
+static void
+orchestrator_progress(void *context, const event_run *run, uint64_t *out_ended, uint64_t *out_total)
+{
+    orchestrator *const self = context;
+    uint64_t counters[N_LEDGER] = {0};
+    pthread_mutex_lock(&self->mutex);
+    const bool has_slot = run->has_slot;
+    pthread_mutex_unlock(&self->mutex);
+    if (has_slot) {
+        self->ops->ledger(self->backend, run->slot, counters);
+    }
+    *out_ended = ledger_n_ended(counters);
+    *out_total = run->n_photons + counters[LEDGER_spawned];
+}
+
 static void
 cancel_everything(orchestrator *self)
 {
@@ -334,8 +350,9 @@ run_build(orchestrator *self, const chroma2_event *event, const uint64_t *ids, s
     TRY(status);
     uses_scene = true;
     TRY(event_run_create(event, &context, ids, n_ids, out_run));
-    (*out_run)->future->cancel = orchestrator_cancel;
-    (*out_run)->future->cancel_context = self;
+    (*out_run)->future->hooks.cancel = orchestrator_cancel;
+    (*out_run)->future->hooks.progress = orchestrator_progress;
+    (*out_run)->future->hooks.context = self;
     (*out_run)->future->dispatch_thread = &self->dispatch_thread;
     uses_scene = false;
 out:

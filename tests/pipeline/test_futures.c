@@ -67,6 +67,50 @@ a_future_waits_polls_and_gives_its_result_once(void **state)
     chroma2_session_destroy(session);
 }
 
+typedef struct bell {
+    chroma2_future *future;
+    uint32_t n_rung; // atomic
+    uint32_t was_done;
+    pthread_t thread;
+} bell;
+
+static void
+bell_ring(void *context)
+{
+    bell *const self = context;
+    self->was_done = chroma2_future_is_done(self->future);
+    self->thread = pthread_self();
+    atomic_fetch_add_relaxed_u32(&self->n_rung, 1);
+}
+
+static void
+a_future_calls_back_once_when_its_event_has_ended(void **state)
+{
+    (void)state;
+    chroma2_session *const session = events_open("larbox", NULL);
+    const chroma2_source endless = test_scene_source("larbox", ENDLESS);
+    chroma2_event event = events_descriptor(&endless);
+    event.keep = 0;
+    bell told = {events_submit(session, &event), 0, 0, pthread_self()};
+    bell late = told;
+    assert_int_equal(chroma2_future_on_done(told.future, bell_ring, &told), CHROMA2_OK);
+    assert_int_equal(
+        chroma2_future_on_done(told.future, bell_ring, &late), CHROMA2_INVALID_ARGUMENT);
+    assert_int_equal(chroma2_future_on_done(told.future, NULL, NULL), CHROMA2_INVALID_ARGUMENT);
+    assert_int_equal(atomic_load_acquire_u32(&told.n_rung), 0);
+    chroma2_future_cancel(told.future);
+    while (atomic_load_acquire_u32(&told.n_rung) == 0) {
+        usleep(100);
+    }
+    assert_int_equal(told.was_done, 1);
+    assert_false(pthread_equal(told.thread, pthread_self()));
+    assert_int_equal(chroma2_future_on_done(told.future, bell_ring, &late), CHROMA2_WRONG_STATE);
+    chroma2_session_destroy(session);
+    assert_int_equal(told.n_rung, 1);
+    assert_int_equal(late.n_rung, 0);
+    chroma2_future_destroy(told.future);
+}
+
 static void
 a_cancelled_event_leaves_the_next_one_whole(void **state)
 {
@@ -407,6 +451,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_future_waits_polls_and_gives_its_result_once),
+        cmocka_unit_test(a_future_calls_back_once_when_its_event_has_ended),
         cmocka_unit_test(a_cancelled_event_leaves_the_next_one_whole),
         cmocka_unit_test(a_future_may_be_destroyed_before_its_event_is_over),
         cmocka_unit_test(a_short_event_overtakes_a_long_one),

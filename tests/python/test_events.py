@@ -3,6 +3,7 @@
 
 import asyncio
 import concurrent.futures
+import pickle
 import threading
 import time
 
@@ -620,3 +621,41 @@ def test_water_box_ledger(session):
     assert abs(ratio - 4 / 3) < 6 * ratio * (1 / ledger.surface_detect**0.5)
     assert ledger.no_hit == ledger.stuck == ledger.nan_abort == ledger.medium_mismatches == 0
     assert water_box().num_channels == 1
+
+
+def test_whoever_asks_first_settles_a_future_for_all(session):
+    """Readers of the result, waiters and callbacks of many threads see the same result object."""
+    for _ in range(30):
+        futures = session.submit_events([event(50) for _ in range(8)])
+        called = []
+        seen = []
+
+        def read(futures=futures, seen=seen):
+            seen.append([f.result(60) for f in futures])
+
+        def watch(futures=futures, called=called):
+            for f in futures:
+                f.add_done_callback(called.append)
+
+        threads = [threading.Thread(target=t) for t in (read, watch, read)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert concurrent.futures.wait(futures, 60).not_done == set()
+        assert all(a is b for a, b in zip(seen[0], seen[1], strict=True))
+        while len(called) < len(futures):  # callbacks come after waiters
+            time.sleep(0.001)
+        assert sorted(map(id, called)) == sorted(map(id, futures))
+
+
+def test_a_result_makes_only_what_is_asked_for(session):
+    result = session.submit_event(event(500)).result()
+    assert "pos" in result.hits and len(result.hits) == result.ledger.hits
+    assert "pos" not in vars(result.hits)  # no array was made so far
+    assert result.hits.pos is result.hits.pos
+    copy = pickle.loads(pickle.dumps(result.hits))
+    assert copy.columns == result.hits.columns
+    assert all(np.array_equal(copy[name], result.hits[name]) for name in copy)
+    with pytest.raises(AttributeError, match="no attribute or column 'poz'"):
+        _ = result.hits.poz

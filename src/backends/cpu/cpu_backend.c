@@ -198,6 +198,7 @@ static void *
 worker_main(void *argument)
 {
     backend_context *const self = argument;
+    pthread_setname_np(pthread_self(), "c2 worker");
     stage_scratch *const scratch =
         &self->scratches[atomic_fetch_add_relaxed_u32(&self->n_scratches, 1)];
     fesetenv(FE_DFL_ENV); // denormals on, round to nearest, whatever the caller had set
