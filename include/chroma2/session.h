@@ -65,6 +65,16 @@ CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_session_open(
 CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_session_about(
     const chroma2_session *session, chroma2_session_info *out_info);
 
+/** Gives the session another committed scene, which it retains: later events without a scene of
+ *  their own see it, those submitted before keep theirs. Only blocks that no scene of the session
+ *  has travel to the device (the metric scene_bytes_uploaded), so an edited scene costs what was
+ *  changed.
+ *  errors   WRONG_STATE (not committed), OUT_OF_MEMORY, CLOSED, SESSION_AFTER_FORK,
+ *           UNSUPPORTED (it makes secondaries, and the session has no room for them)
+ *  threads  any */
+CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_session_set_scene(
+    chroma2_session *session, const chroma2_scene *scene);
+
 /** Submits an event; returns as soon as it is accepted. Everything but a batch's columns (see
  *  photon_batch.h) is copied. Waits while the queue of accepted events is full.
  *  errors  INVALID_ARGUMENT, INVALID_PHOTON, OUT_OF_MEMORY, CLOSED, WRONG_THREAD,

@@ -1013,6 +1013,10 @@ class SessionHandle:
             check(lib.chroma2_session_about(session, info))
         return _plain(info)
 
+    def set_scene(self, scene: SceneHandle) -> None:
+        with self._inside() as session:
+            check(lib.chroma2_session_set_scene(session, scene.pointer))
+
     def submit(self, specs: Sequence[EventSpec], running: Sequence[Running]) -> None:
         """Submits all of the events or none."""
         n = len(specs)

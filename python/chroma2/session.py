@@ -125,7 +125,7 @@ class Session:
 
     @property
     def scene(self) -> Scene:
-        """The session's detector, built."""
+        """The session's detector, built: the last that it was given."""
         return self._scene
 
     @property
@@ -147,6 +147,18 @@ class Session:
             f"<Session on {i['backend']} ({i['device']}): physics {i['physics']!r}, "
             f"seed {i['seed']}, {i['memory_bytes'] / 2**20:.0f} MiB, {self._scene!r}>"
         )
+
+    def set_scene(self, detector: Detector | Scene) -> None:
+        """Gives the session another detector, usually an edited one: `scene.edited(...)`.
+
+        Later events without a detector of their own see it; those submitted before keep theirs.
+        Only what no scene of the session has yet travels to the device: the metric
+        scene_bytes_uploaded counts it.
+        Raises Unsupported if it makes secondaries and the session has no room for them.
+        """
+        scene = _scene_of(detector)
+        self._handle.set_scene(scene._handle)
+        self._scene = scene
 
     # ---- events
 

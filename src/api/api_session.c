@@ -189,6 +189,17 @@ out:
 }
 
 chroma2_status
+chroma2_session_set_scene(chroma2_session *self, const chroma2_scene *scene)
+{
+    chroma2_status status = CHROMA2_OK;
+    TRY(session_check(self));
+    REQUIRE(scene != NULL, CHROMA2_INVALID_ARGUMENT, "scene is NULL");
+    TRY(orchestrator_set_scene(self->orchestrator, scene));
+out:
+    return status;
+}
+
+chroma2_status
 chroma2_session_submit_many(
     chroma2_session *self, const chroma2_event *events, size_t n, chroma2_future **out_futures)
 {

@@ -47,9 +47,10 @@ tree_kind_is_wide(uint32_t kind)
     return find_form(kind) < N_FORMS;
 }
 
-/** One tree on its way into the common arrays. */
+/** The trees of one level on their way into common arrays. */
 typedef struct collapse {
-    wide_trees *wide; // NULL: only count
+    void *nodes;      // NULL: only count
+    tree_grid *grids; // NULL: the kind has none, or only count
     const bvh_tree *tree;
     uint32_t form;
     uint32_t first_item; // where the tree's items begin in their array
@@ -75,13 +76,13 @@ set_float_lane(
     const float *const low = child != NULL ? child->low : highest;
     const float *const high = child != NULL ? child->high : lowest;
     if (forms[self->form].width == 4) {
-        bvh_node_set4((bvh_node4 *)self->wide->nodes + node, lane, low, high, word);
+        bvh_node_set4((bvh_node4 *)self->nodes + node, lane, low, high, word);
     } else {
-        bvh_node_set8((bvh_node8 *)self->wide->nodes + node, lane, low, high, word);
+        bvh_node_set8((bvh_node8 *)self->nodes + node, lane, low, high, word);
     }
 }
 
-/** The item of QUANT trees that no ray meets: three equal corners. */
+/** The item of a QUANT level that no ray meets: three equal corners. */
 #define QUANT_NO_ITEM 0u
 
 /** An empty lane's box is turned inside out. A grid small against the pad may not tell; then the
@@ -98,9 +99,9 @@ set_quant_lane(
     }
     word = child != NULL ? word : bvh_leaf_word(QUANT_NO_ITEM, 1);
     if (forms[self->form].width == 4) {
-        quant_node_set4((quant_node4 *)self->wide->nodes + node, lane, low, high, word);
+        quant_node_set4((quant_node4 *)self->nodes + node, lane, low, high, word);
     } else {
-        quant_node_set8((quant_node8 *)self->wide->nodes + node, lane, low, high, word);
+        quant_node_set8((quant_node8 *)self->nodes + node, lane, low, high, word);
     }
 }
 
@@ -109,6 +110,9 @@ static void
 set_lane(
     const collapse *self, uint32_t node, uint32_t lane, const bvh_tree_node *child, uint32_t word)
 {
+    if (self->nodes == NULL) {
+        return;
+    }
     if (forms[self->form].is_quant) {
         set_quant_lane(self, node, lane, child, word);
     } else {
@@ -157,77 +161,93 @@ collapse_node(collapse *self, uint32_t root, uint32_t at)
                        : self->n_nodes++;
     }
     for (uint32_t i = 0; i < n; ++i) {
-        if (self->wide != NULL) {
-            set_lane(self, at, i, nodes + lanes[i], words[i]);
-        }
+        set_lane(self, at, i, nodes + lanes[i], words[i]);
         if (nodes[lanes[i]].n_items == 0) {
             collapse_node(self, lanes[i], words[i]);
         }
     }
-    for (uint32_t i = n; self->wide != NULL && i < forms[self->form].width; ++i) {
+    for (uint32_t i = n; i < forms[self->form].width; ++i) {
         set_lane(self, at, i, NULL, BVH_EMPTY);
     }
 }
 
-/** Where the items of the top tree begin in their array, and those of the first mesh. */
-static uint32_t
-first_item_of(const scene_trees_view *trees, uint32_t form, uint32_t root)
-{
-    if (!forms[form].is_quant) {
-        return 0; // two arrays
-    }
-    return root == 0 ? QUANT_NO_ITEM + 1 : QUANT_NO_ITEM + 1 + trees->top->n_items;
-}
-
-/** Writes the nodes and grids of all trees; with wide == NULL it only counts their nodes. */
-static uint32_t
-collapse_all(const scene_trees_view *trees, uint32_t form, wide_trees *wide)
+/** Writes one tree whose root is node `at`; it may be missing or empty. */
+static void
+collapse_tree(collapse *self, const bvh_tree *tree, uint32_t at)
 {
     static const float nowhere[3] = {0.0f, 0.0f, 0.0f};
-    collapse self = {.wide = wide, .form = form, .n_nodes = 1 + trees->n_meshes};
-    self.first_item = first_item_of(trees, form, 0);
-    for (uint32_t root = 0; root <= trees->n_meshes; ++root) {
-        self.tree = root == 0 ? trees->top : trees->meshes[root - 1];
-        const bool is_empty = self.tree == NULL || self.tree->n_nodes == 0;
-        if (wide != NULL && forms[form].is_quant) {
-            self.grid = is_empty ? grid_over(nowhere, nowhere)
-                                 : grid_over(self.tree->nodes[0].low, self.tree->nodes[0].high);
-            wide->grids[root] = self.grid;
-        }
-        if (!is_empty) {
-            collapse_node(&self, 0, root);
-        }
-        for (uint32_t i = 0; is_empty && wide != NULL && i < forms[form].width; ++i) {
-            set_lane(&self, root, i, NULL, BVH_EMPTY);
-        }
-        self.first_item = root == 0 ? first_item_of(trees, form, 1)
-                                    : self.first_item + (is_empty ? 0 : self.tree->n_items);
+    const bool is_empty = tree == NULL || tree->n_nodes == 0;
+    self->tree = tree;
+    if (self->grids != NULL) {
+        self->grid = is_empty ? grid_over(nowhere, nowhere)
+                              : grid_over(tree->nodes[0].low, tree->nodes[0].high);
+        self->grids[at] = self->grid;
+    }
+    if (!is_empty) {
+        collapse_node(self, 0, at);
+        self->first_item += tree->n_items;
+    }
+    for (uint32_t i = 0; is_empty && i < forms[self->form].width; ++i) {
+        set_lane(self, at, i, NULL, BVH_EMPTY);
+    }
+}
+
+/** Trees of a level: node 0 of the meshes' stands for no mesh. */
+static uint32_t
+count_roots(const scene_trees_view *trees, enum tree_level level)
+{
+    return level == LEVEL_TOP ? 1 : 1 + trees->n_meshes;
+}
+
+/** The tree whose root is a node; NULL: none */
+static const bvh_tree *
+root_tree(const scene_trees_view *trees, enum tree_level level, uint32_t root)
+{
+    if (level == LEVEL_TOP) {
+        return trees->top;
+    }
+    return root == 0 ? NULL : trees->meshes[root - 1];
+}
+
+/** Writes the nodes and grids of a level and returns the number of its nodes. nodes NULL only
+ *  counts. */
+static uint32_t
+collapse_level(const scene_trees_view *trees, enum tree_level level, uint32_t form, void *nodes,
+    tree_grid *grids)
+{
+    const uint32_t n_roots = count_roots(trees, level);
+    collapse self = {.nodes = nodes, .form = form, .n_nodes = n_roots};
+    self.grids = forms[form].is_quant ? grids : NULL;
+    self.first_item = forms[form].is_quant ? QUANT_NO_ITEM + 1 : 0;
+    for (uint32_t root = 0; root < n_roots; ++root) {
+        collapse_tree(&self, root_tree(trees, level, root), root);
     }
     return self.n_nodes;
 }
 
 static size_t
-count_mesh_items(const scene_trees_view *trees)
+count_items(const scene_trees_view *trees, enum tree_level level)
 {
     size_t n = 0;
-    for (uint32_t m = 0; m < trees->n_meshes; ++m) {
-        n += trees->meshes[m] != NULL ? trees->meshes[m]->n_items : 0;
+    for (uint32_t root = 0; root < count_roots(trees, level); ++root) {
+        const bvh_tree *const tree = root_tree(trees, level, root);
+        n += tree != NULL ? tree->n_items : 0;
     }
     return n;
 }
 
 static void
-copy_items(const scene_trees_view *trees, wide_trees *wide)
+copy_items(const scene_trees_view *trees, enum tree_level level, void *out_items)
 {
-    uint32_t n = 0;
-    if (wide->n_top_items > 0) {
-        memcpy(wide->top_items, trees->top_items, wide->n_top_items * sizeof *wide->top_items);
+    uint32_t *to = out_items;
+    if (level == LEVEL_TOP && trees->top->n_items > 0) {
+        memcpy(out_items, trees->top_items, trees->top->n_items * sizeof *trees->top_items);
     }
-    for (uint32_t m = 0; m < trees->n_meshes; ++m) {
+    for (uint32_t m = 0; level == LEVEL_MESHES && m < trees->n_meshes; ++m) {
         const bvh_tree *const tree = trees->meshes[m];
         if (tree != NULL && tree->n_items > 0) {
-            memcpy(wide->mesh_items + n, tree->items, tree->n_items * sizeof *wide->mesh_items);
-            n += tree->n_items;
+            memcpy(to, tree->items, tree->n_items * sizeof *to);
+            to += tree->n_items;
         }
     }
 }
@@ -273,34 +293,42 @@ copy_mesh_triangles(
     }
 }
 
+/** The items of all meshes' trees. Every mesh with a tree has an instance, which knows where its
+ *  triangles are. */
 static chroma2_status
-copy_leaf_triangles(const scene_trees_view *trees, const scene_view *scene, wide_trees *wide)
+copy_meshes_triangles(const scene_trees_view *trees, const scene_view *scene, leaf_triangle *out)
 {
     chroma2_status status = CHROMA2_OK;
-    static const vec3 nowhere[3] = {{0.0f, 0.0f, 0.0f}, {0.0f, 0.0f, 0.0f}, {0.0f, 0.0f, 0.0f}};
-    uint32_t n = QUANT_NO_ITEM + 1;
     uint32_t *const first_triangle = malloc((trees->n_meshes + (size_t)1) * sizeof(uint32_t));
     REQUIRE(first_triangle != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for %u meshes",
         trees->n_meshes);
-    for (uint32_t p = 0; p < scene->n_placements; ++p) { // every mesh with a tree has an instance
+    for (uint32_t p = 0; p < scene->n_placements; ++p) {
         if ((scene->placements[p].flags & PLACEMENT_WORLD) == 0) {
             first_triangle[scene->placements[p].root - 1] = scene->placements[p].first_triangle;
         }
     }
-    set_leaf_triangle(wide->leaf_triangles + QUANT_NO_ITEM, 0, 0, nowhere);
-    copy_top_triangles(trees, scene, wide->leaf_triangles + n);
-    n += trees->top->n_items;
     for (uint32_t m = 0; m < trees->n_meshes; ++m) {
         if (trees->meshes[m] != NULL) {
-            copy_mesh_triangles(
-                trees->meshes[m], scene, first_triangle[m], wide->leaf_triangles + n);
-            n += trees->meshes[m]->n_items;
+            copy_mesh_triangles(trees->meshes[m], scene, first_triangle[m], out);
+            out += trees->meshes[m]->n_items;
         }
     }
-    CHECK(n == wide->n_leaf_triangles);
 out:
     free(first_triangle);
     return status;
+}
+
+static chroma2_status
+copy_leaf_triangles(const scene_trees_view *trees, const scene_view *scene, enum tree_level level,
+    leaf_triangle *out)
+{
+    static const vec3 nowhere[3] = {{0.0f, 0.0f, 0.0f}, {0.0f, 0.0f, 0.0f}, {0.0f, 0.0f, 0.0f}};
+    set_leaf_triangle(out + QUANT_NO_ITEM, 0, 0, nowhere);
+    if (level == LEVEL_MESHES) {
+        return copy_meshes_triangles(trees, scene, out + QUANT_NO_ITEM + 1);
+    }
+    copy_top_triangles(trees, scene, out + QUANT_NO_ITEM + 1);
+    return CHROMA2_OK;
 }
 
 /** Memory that a search jumps about in: in huge pages if the system has them, which halves its
@@ -318,36 +346,83 @@ allocate_for_search(size_t size_bytes)
     return memory;
 }
 
-/** Takes memory for the arrays, as far as the kind of tree has them. */
-static chroma2_status
-allocate_trees(const scene_trees_view *view, uint32_t form, wide_trees *trees)
+/** Where nodes, grids and items of a level go. */
+static wide_layout
+layout_make(const scene_trees_view *trees, enum tree_level level, uint32_t form, size_t n_items)
+{
+    const size_t item_bytes = forms[form].is_quant ? sizeof(leaf_triangle)
+                              : level == LEVEL_TOP ? sizeof(top_item)
+                                                   : sizeof(uint32_t);
+    const size_t n_grids = forms[form].is_quant ? count_roots(trees, level) : 0;
+    wide_layout layout = {.level = level, .kind = forms[form].kind};
+    layout.grids_at =
+        collapse_level(trees, level, form, NULL, NULL) * (size_t)forms[form].node_bytes;
+    layout.items_at = layout.grids_at + n_grids * sizeof(tree_grid);
+    layout.n_bytes = layout.items_at + n_items * item_bytes;
+    return layout;
+}
+
+chroma2_status
+wide_level_create(const scene_trees *trees, const scene_view *scene, enum tree_level level,
+    uint32_t kind, wide_level **out_level)
 {
     chroma2_status status = CHROMA2_OK;
-    const size_t n_mesh_items = count_mesh_items(view);
-    const size_t n_items = QUANT_NO_ITEM + 1 + view->top->n_items + n_mesh_items;
+    const scene_trees_view view = scene_trees_look(trees);
+    const uint32_t form = find_form(kind);
+    wide_level *self = calloc(1, sizeof *self);
+    REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for wide trees");
+    REQUIRE(form < N_FORMS, CHROMA2_INVALID_ARGUMENT, "there is no tree of kind %u", kind);
+    const size_t n_items =
+        count_items(&view, level) + (forms[form].is_quant ? QUANT_NO_ITEM + 1u : 0u);
     REQUIRE(n_items < BVH_MAX_FIRST, CHROMA2_UNSUPPORTED,
-        "%zu triangles and instances in the leaves of all trees (a leaf counts to %u)", n_items,
+        "%zu triangles and instances in the leaves of trees (a leaf counts to %u)", n_items,
         BVH_MAX_FIRST);
-    trees->kind = forms[form].kind;
-    trees->node_bytes = forms[form].node_bytes;
-    trees->n_nodes = collapse_all(view, form, NULL);
+    self->layout = layout_make(&view, level, form, n_items);
+    self->piece = allocate_for_search(self->layout.n_bytes);
+    REQUIRE(self->piece != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for %zu bytes of trees",
+        self->layout.n_bytes);
+    char *const piece = self->piece;
+    collapse_level(&view, level, form, piece, (tree_grid *)(void *)(piece + self->layout.grids_at));
+    void *const items = piece + self->layout.items_at;
     if (forms[form].is_quant) {
-        trees->n_grids = 1 + view->n_meshes;
-        trees->n_leaf_triangles = (uint32_t)n_items;
+        TRY(copy_leaf_triangles(&view, scene, level, items));
     } else {
-        trees->n_top_items = view->top->n_items;
-        trees->n_mesh_items = (uint32_t)n_mesh_items;
+        copy_items(&view, level, items);
     }
-#define X(name, n, item_bytes)                                                                     \
-    trees->name = allocate_for_search(trees->n * item_bytes);                                      \
-    REQUIRE(trees->name != NULL, CHROMA2_OUT_OF_MEMORY,                                            \
-        "no host memory for %u " #name " of %zu "                                                  \
-        "bytes",                                                                                   \
-        trees->n, item_bytes);
-    WIDE_TREES_LIST(X)
-#undef X
+    *out_level = self;
+    self = NULL;
 out:
+    wide_level_destroy(self);
     return status;
+}
+
+void
+wide_level_destroy(wide_level *level)
+{
+    if (level != NULL) {
+        free(level->piece);
+        free(level);
+    }
+}
+
+void
+wide_layout_bind(const wide_layout *layout, const void *piece, scene_view *scene)
+{
+    const void *const grids = (const char *)piece + layout->grids_at;
+    const void *const items = (const char *)piece + layout->items_at;
+    const bool is_quant = forms[find_form(layout->kind)].is_quant;
+    scene->tree = layout->kind;
+    if (layout->level == LEVEL_TOP) {
+        scene->top_nodes = piece;
+        scene->top_grids = is_quant ? grids : NULL;
+        scene->top_triangles = is_quant ? items : NULL;
+        scene->top_items = is_quant ? NULL : items;
+    } else {
+        scene->mesh_nodes = piece;
+        scene->mesh_grids = is_quant ? grids : NULL;
+        scene->mesh_triangles = is_quant ? items : NULL;
+        scene->mesh_items = is_quant ? NULL : items;
+    }
 }
 
 chroma2_status
@@ -355,17 +430,10 @@ scene_trees_collapse(
     const scene_trees *trees, const scene_view *scene, uint32_t kind, wide_trees **out_wide)
 {
     chroma2_status status = CHROMA2_OK;
-    const scene_trees_view view = scene_trees_look(trees);
-    const uint32_t form = find_form(kind);
     wide_trees *wide = calloc(1, sizeof *wide);
     REQUIRE(wide != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for wide trees");
-    REQUIRE(form < N_FORMS, CHROMA2_INVALID_ARGUMENT, "there is no tree of kind %u", kind);
-    TRY(allocate_trees(&view, form, wide));
-    collapse_all(&view, form, wide);
-    if (forms[form].is_quant) {
-        TRY(copy_leaf_triangles(&view, scene, wide));
-    } else {
-        copy_items(&view, wide);
+    for (int i = 0; i < N_TREE_LEVELS; ++i) {
+        TRY(wide_level_create(trees, scene, (enum tree_level)i, kind, &wide->level[i]));
     }
     *out_wide = wide;
     wide = NULL;
@@ -377,29 +445,24 @@ out:
 void
 wide_trees_bind(const wide_trees *trees, scene_view *scene)
 {
-#define X(name, n, item_bytes) scene->name = trees->name;
-    WIDE_TREES_LIST(X)
-#undef X
-    scene->tree = trees->kind;
+    for (int i = 0; i < N_TREE_LEVELS; ++i) {
+        wide_layout_bind(&trees->level[i]->layout, trees->level[i]->piece, scene);
+    }
 }
 
 size_t
 wide_trees_bytes(const wide_trees *trees)
 {
-    size_t bytes = 0;
-#define X(name, n, item_bytes) bytes += trees->n * item_bytes;
-    WIDE_TREES_LIST(X)
-#undef X
-    return bytes;
+    return trees->level[LEVEL_TOP]->layout.n_bytes + trees->level[LEVEL_MESHES]->layout.n_bytes;
 }
 
 void
 wide_trees_destroy(wide_trees *trees)
 {
     if (trees != NULL) {
-#define X(name, n, item_bytes) free(trees->name);
-        WIDE_TREES_LIST(X)
-#undef X
+        for (int i = 0; i < N_TREE_LEVELS; ++i) {
+            wide_level_destroy(trees->level[i]);
+        }
         free(trees);
     }
 }

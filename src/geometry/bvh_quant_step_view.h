@@ -10,13 +10,15 @@
 #define BVH_PASTE(name, width)  BVH_PASTE2(name, width)
 #define BVH_NAME(name)          BVH_PASTE(name, BVH_WIDTH)
 
-/** A node of the scene's tree, by loads of 16 bytes. */
+/** The node that comes next, by loads of 16 bytes. */
 CHROMA2_HOST_DEVICE
-BVH_NAME(quant_node) BVH_NAME(quant_node_load)(const scene_view *scene, uint32_t index)
+BVH_NAME(quant_node) BVH_NAME(quant_node_load)(const quant_walk *walk)
 {
-    const BVH_NAME(quant_node) *const nodes = (const BVH_NAME(quant_node) *)scene->nodes;
+    const scene_view *const scene = walk->search.scene;
+    const BVH_NAME(quant_node) *const nodes = (const BVH_NAME(
+        quant_node) *)(walk->inside == NO_PRIMITIVE ? scene->top_nodes : scene->mesh_nodes);
     assume_global(nodes);
-    return nodes[index];
+    return nodes[walk->next];
 }
 
 /** Visits a node: its nearest child comes next, the others that are met go to the stack. */
@@ -65,7 +67,7 @@ BVH_NAME(quant_walk_advance)(quant_walk *walk, quant_entry *stack, trace_work *w
     if (quant_walk_is_at_leaf(walk)) {
         quant_walk_leaf(walk, stack, work);
     } else {
-        const BVH_NAME(quant_node) node = BVH_NAME(quant_node_load)(walk->search.scene, walk->next);
+        const BVH_NAME(quant_node) node = BVH_NAME(quant_node_load)(walk);
         BVH_NAME(quant_walk_node)(walk, &node, stack);
         work->nodes += 1;
     }

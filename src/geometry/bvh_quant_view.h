@@ -73,9 +73,8 @@ quant_frame_axis(quant_frame *frame, uint32_t axis, const tree_grid *grid, float
 }
 
 CHROMA2_HOST_DEVICE quant_frame
-quant_frame_make(const scene_view *scene, uint32_t root, const trace_line *line)
+quant_frame_make(const scene_view *scene, const tree_grid *grid, const trace_line *line)
 {
-    const tree_grid *const grid = scene->grids + root;
     const float pad = QUANT_PAD * line->pad;
     quant_frame frame;
     quant_frame_axis(&frame, 0, grid, line->origin.x, line->direction.x, pad, scene->zone_mm);
@@ -98,7 +97,7 @@ quant_walk_make(const scene_view *scene, const trace_ray *ray)
     const trace_line line = trace_world_line(scene, ray);
     quant_walk walk;
     walk.search = trace_search_make(scene, ray);
-    walk.frame = quant_frame_make(scene, 0, &line);
+    walk.frame = quant_frame_make(scene, scene->top_grids, &line);
     walk.inside = NO_PRIMITIVE;
     walk.next = 0;
     walk.height = 0;
@@ -120,7 +119,7 @@ quant_walk_enter(quant_walk *walk, uint32_t placement, quant_entry *stack)
     const scene_view *const scene = walk->search.scene;
     const placement_record *const placed = scene->placements + placement;
     const trace_line line = trace_local_line(scene, walk->search.ray, placed);
-    walk->frame = quant_frame_make(scene, placed->root, &line);
+    walk->frame = quant_frame_make(scene, scene->mesh_grids + placed->root, &line);
     walk->inside = placement;
     walk->next = placed->root;
     stack[walk->height].key = 0;
@@ -135,8 +134,9 @@ quant_walk_pop(quant_walk *walk, const quant_entry *stack)
     while (walk->height > 0) {
         const quant_entry entry = stack[--walk->height];
         if (entry.child == BVH_EMPTY) {
-            const trace_line line = trace_world_line(walk->search.scene, walk->search.ray);
-            walk->frame = quant_frame_make(walk->search.scene, 0, &line);
+            const scene_view *const scene = walk->search.scene;
+            const trace_line line = trace_world_line(scene, walk->search.ray);
+            walk->frame = quant_frame_make(scene, scene->top_grids, &line);
             walk->inside = NO_PRIMITIVE;
         } else if (entry.key <= walk->limit) {
             walk->next = entry.child;
@@ -170,8 +170,10 @@ quant_walk_test(quant_walk *walk, const leaf_triangle *item)
 CHROMA2_HOST_DEVICE void
 quant_walk_leaf(quant_walk *walk, quant_entry *stack, trace_work *work)
 {
-    const leaf_triangle *const items =
-        walk->search.scene->leaf_triangles + bvh_leaf_first(walk->next);
+    const scene_view *const scene = walk->search.scene;
+    const leaf_triangle *const triangles =
+        walk->inside == NO_PRIMITIVE ? scene->top_triangles : scene->mesh_triangles;
+    const leaf_triangle *const items = triangles + bvh_leaf_first(walk->next);
     const uint32_t n_items = bvh_leaf_count(walk->next);
     walk->next = BVH_EMPTY;
     assume_global(items);

@@ -79,7 +79,8 @@ BVH_NAME(bvh_push)(const BVH_NAME(bvh_node) * node, const uint32_t keys[BVH_WIDT
 CHROMA2_HOST_DEVICE trace_hit
 BVH_NAME(trace_wide)(const scene_view *scene, const trace_ray *ray, trace_work *work)
 {
-    const BVH_NAME(bvh_node) *const nodes = (const BVH_NAME(bvh_node) *)scene->nodes;
+    const BVH_NAME(bvh_node) *const top = (const BVH_NAME(bvh_node) *)scene->top_nodes;
+    const BVH_NAME(bvh_node) *nodes = top; // of the trees that `inside` says
     const trace_line line = trace_world_line(scene, ray);
     const bvh_frame world = bvh_frame_make(line.origin, line.direction, line.pad);
     bvh_frame frame = world;
@@ -102,6 +103,7 @@ BVH_NAME(trace_wide)(const scene_view *scene, const trace_ray *ray, trace_work *
             work->nodes += 1;
         } else if (entry.child == BVH_EMPTY) {
             frame = world;
+            nodes = top;
             inside = NO_PRIMITIVE;
         } else {
             const uint32_t first = bvh_leaf_first(entry.child);
@@ -115,6 +117,7 @@ BVH_NAME(trace_wide)(const scene_view *scene, const trace_ray *ray, trace_work *
                     const placement_record *const placed = scene->placements + item.placement;
                     const trace_line local = trace_local_line(scene, ray, placed);
                     inside = item.placement;
+                    nodes = (const BVH_NAME(bvh_node) *)scene->mesh_nodes;
                     frame = bvh_frame_make(local.origin, local.direction, local.pad);
                     stack[height].key = 0;
                     stack[height].child = BVH_EMPTY;

@@ -460,7 +460,7 @@ scene_view_of(const chroma2_scene *scene)
     return &scene->view;
 }
 
-const struct scene_trees *
+const scene_trees *
 scene_trees_of(const chroma2_scene *scene)
 {
     return scene->trees == NULL ? NULL : scene->trees->trees;

@@ -3,9 +3,8 @@
 #pragma once
 #include "chroma2/scene.h"
 #include "geometry/block.h"
+#include "geometry/scene_trees.h"
 #include "geometry/scene_view.h"
-
-struct scene_trees;
 
 /** The buffers of a committed scene: name in scene_view, type of an item. */
 #define SCENE_BLOCK_LIST(X)                                                                        \
@@ -29,11 +28,11 @@ enum scene_block {
 
 bool scene_is_committed(const chroma2_scene *scene);
 
-/** Tables filled, trees not (nodes NULL, TREE_BRUTE). Of a committed scene; lives as long. */
+/** Tables filled, trees not (no nodes, TREE_BRUTE). Of a committed scene; lives as long. */
 const scene_view *scene_view_of(const chroma2_scene *scene);
 
 /** Of a committed scene; lives as long. */
-const struct scene_trees *scene_trees_of(const chroma2_scene *scene);
+const scene_trees *scene_trees_of(const chroma2_scene *scene);
 
 /** A buffer with its hash: what a device copy is made of. Of a committed scene; lives as long, or
  *  longer if retained. */
@@ -41,6 +40,17 @@ block *scene_block_of(const chroma2_scene *scene, enum scene_block which);
 
 /** The hash of a committed scene, 32 bytes. */
 const uint8_t *scene_hash_of(const chroma2_scene *scene);
+
+/** Names what wide_level_create makes of a committed scene: equal digests, equal trees. */
+void scene_level_digest(const chroma2_scene *scene, enum tree_level level, uint32_t kind,
+    uint8_t out_digest[SHA256_BYTES]);
+
+/** Names the materials of a scene in their order. The scene's hash does not see the order, but
+ *  material numbers of light sources do. */
+void scene_media_digest(const chroma2_scene *scene, uint8_t out_digest[SHA256_BYTES]);
+
+/** Whether only the caller holds the scene: then nobody can bring it up again. */
+bool scene_has_one_owner(const chroma2_scene *scene);
 
 /** Whether photons can have children: some component yields more than one on average. */
 bool scene_makes_secondaries(const chroma2_scene *scene);

@@ -45,33 +45,46 @@ scene_trees_view scene_trees_look(const scene_trees *trees);
 /** NULL is a no-op. */
 void scene_trees_destroy(scene_trees *trees);
 
-/** Wide trees in a few arrays, ready to copy to a device. Some have no items, by the kind of tree. */
-typedef struct wide_trees {
-    void *nodes; // bvh_node or quant_node, 64-byte aligned; node 0: top root, node 1 + m: mesh m
-    top_item *top_items;
-    uint32_t *mesh_items;
-    tree_grid *grids;
-    leaf_triangle *leaf_triangles;
-    uint32_t kind; // enum tree_kind, not TREE_BRUTE
-    uint32_t n_nodes;
-    size_t node_bytes;
-    uint32_t n_top_items, n_mesh_items, n_grids, n_leaf_triangles;
-} wide_trees;
+/** What an edit can change of the trees alone: moving an instance makes a new top. */
+enum tree_level { LEVEL_TOP, LEVEL_MESHES, N_TREE_LEVELS };
 
-/** The arrays of wide_trees and scene_view: name, items, bytes of an item. */
-#define WIDE_TREES_LIST(X)                                                                         \
-    X(nodes, n_nodes, trees->node_bytes)                                                           \
-    X(top_items, n_top_items, sizeof(top_item))                                                    \
-    X(mesh_items, n_mesh_items, sizeof(uint32_t))                                                  \
-    X(grids, n_grids, sizeof(tree_grid))                                                           \
-    X(leaf_triangles, n_leaf_triangles, sizeof(leaf_triangle))
+/** Where things lie in the piece of memory of one level: nodes at its beginning, then grids if the
+ *  kind has them, then the items that leaves point to. Top: node 0 is the root. Meshes: node 1 + m
+ *  is the root of mesh m, node 0 is empty. */
+typedef struct wide_layout {
+    enum tree_level level;
+    uint32_t kind;             // enum tree_kind, not TREE_BRUTE
+    size_t grids_at, items_at; // in bytes from the beginning
+    size_t n_bytes;
+} wide_layout;
 
-/** Whether a number is a kind of tree that scene_trees_collapse makes. */
+/** The wide trees of one level, ready to copy to a device. */
+typedef struct wide_level {
+    wide_layout layout;
+    void *piece; // [layout.n_bytes], 64-byte aligned
+} wide_level;
+
+/** Whether a number is a kind of tree that can be made. */
 bool tree_kind_is_wide(uint32_t kind);
 
-/** Collapses to a kind of wide tree.
+/** Makes the wide trees of one level.
  *  scene   that the trees were built for: its tables are read, nodes and items are not
- *  errors  OUT_OF_MEMORY, UNSUPPORTED (2^28 items in leaves) */
+ *  errors  OUT_OF_MEMORY, UNSUPPORTED (2^28 items in leaves), INVALID_ARGUMENT */
+CHROMA2_MUST_CHECK chroma2_status wide_level_create(const scene_trees *trees,
+    const scene_view *scene, enum tree_level level, uint32_t kind, wide_level **out_level);
+
+/** NULL is a no-op. */
+void wide_level_destroy(wide_level *level);
+
+/** Points the scene at a level, wherever a copy of its piece lies. */
+void wide_layout_bind(const wide_layout *layout, const void *piece, scene_view *scene);
+
+/** Both levels. */
+typedef struct wide_trees {
+    wide_level *level[N_TREE_LEVELS];
+} wide_trees;
+
+/** Collapses both levels to a kind of wide tree; scene and errors as for wide_level_create. */
 CHROMA2_MUST_CHECK chroma2_status scene_trees_collapse(
     const scene_trees *trees, const scene_view *scene, uint32_t kind, wide_trees **out_wide);
 

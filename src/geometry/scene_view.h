@@ -24,7 +24,7 @@ enum { PLACEMENT_WORLD = 1 }; // placement_record.flags: vertices already are wo
 typedef struct CHROMA2_ALIGNED(16) placement_record {
     float rotation[9]; // row-major
     float displacement[3];
-    uint32_t root;           // first node of the mesh's tree in `nodes`: 1 + mesh index
+    uint32_t root;           // first node of the mesh's tree in `mesh_nodes`: 1 + mesh index
     uint32_t first_triangle; // in `triangles`
     uint32_t n_triangles;
     uint32_t first_primitive;  // global primitive id of local triangle 0
@@ -194,12 +194,16 @@ typedef struct scene_view {
     const surface_record *surfaces;
     const float *tables;
     wavelength_grid grid;
-    const void *nodes;          // of the kind `tree` says; node 0: top level, node 1 + m: mesh m
+    // Trees of the kind that `tree` says. A level is in one piece: an edit may replace one alone.
+    const void *top_nodes;      // node 0: the root of the top level
+    const void *mesh_nodes;     // node 1 + m: the root of mesh m
     const top_item *top_items;  // leaves of the top-level tree point here
     const uint32_t *mesh_items; // leaves of the meshes' trees: local triangle indices
-    const tree_grid *grids;     // of TREE_QUANT*: one for each root, indexed like its node
-    const leaf_triangle *leaf_triangles; // of TREE_QUANT*: leaves of all trees point here
-    uint32_t tree;                       // enum tree_kind
+    const tree_grid *top_grids; // of TREE_QUANT*: one for each root, indexed like its node
+    const tree_grid *mesh_grids;
+    const leaf_triangle *top_triangles; // of TREE_QUANT*: leaves of the level's trees point here
+    const leaf_triangle *mesh_triangles;
+    uint32_t tree; // enum tree_kind
     uint32_t n_placements, n_materials, n_surfaces, n_solids;
     uint32_t n_primitives;
     float world_low[3], world_high[3]; // bounds of every world corner

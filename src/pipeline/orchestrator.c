@@ -122,6 +122,17 @@ out:
     return status;
 }
 
+/** Uses a scene and tells what had to travel. Under the mutex, or before there are threads. */
+static chroma2_status
+scene_use(orchestrator *self, const chroma2_scene *scene, uint32_t *out_index)
+{
+    const chroma2_status status = scene_table_use(&self->scenes, scene, out_index);
+    const residency *const resident = &self->scenes.resident;
+    metric_set(&self->own_metrics, METRIC_scene_bytes_uploaded, resident->bytes_uploaded);
+    metric_set(&self->own_metrics, METRIC_scene_bytes_shared, resident->bytes_shared);
+    return status;
+}
+
 chroma2_status
 orchestrator_open(const chroma2_session_options *options, physics_options physics,
     const chroma2_scene *scene, orchestrator **out_orchestrator)
@@ -142,7 +153,7 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     TRY(self->ops->open(device, options->threads, &self->backend));
     self->has_kin = options->secondaries != 0 || scene_makes_secondaries(scene);
     self->has_weight = options->weights != 0;
-    self->scenes.memory = self->ops->memory(self->backend);
+    self->scenes.resident.memory = self->ops->memory(self->backend);
     self->scenes.tree = options->tree == 0   ? self->ops->best_tree(self->backend)
                         : options->tree == 1 ? (uint32_t)TREE_BRUTE
                                              : options->tree;
@@ -152,8 +163,7 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     TRY(metrics_bus_create(read_metrics, self, &self->bus));
     TRY(session_memory_take(self, self->ops->default_slots(self->backend)));
     TRY(tables_make(self));
-    uint32_t scene_index = 0;
-    TRY(scene_table_use(&self->scenes, scene, &scene_index)); // the session itself is its user
+    TRY(scene_use(self, scene, &self->scene_index)); // the session itself is its user
     view_set_options(self, physics);
     TRY(ingest_start(self));
     TRY(threads_start(self));
@@ -310,8 +320,8 @@ context_make(orchestrator *self, const chroma2_event *event, event_run_context *
 {
     chroma2_status status = CHROMA2_OK;
     const chroma2_scene *const scene =
-        event->scene != NULL ? event->scene : self->scenes.binding[0].scene;
-    TRY(scene_table_use(&self->scenes, scene, &out_context->scene_index));
+        event->scene != NULL ? event->scene : self->scenes.binding[self->scene_index].scene;
+    TRY(scene_use(self, scene, &out_context->scene_index));
     out_context->scene = scene_view_of(scene);
     out_context->session_seed = self->options.seed;
     out_context->has_kin = self->has_kin;
@@ -415,6 +425,25 @@ out:
 }
 
 chroma2_status
+orchestrator_set_scene(orchestrator *self, const chroma2_scene *scene)
+{
+    chroma2_status status = CHROMA2_OK;
+    uint32_t index = 0;
+    REQUIRE(self->has_kin || !scene_makes_secondaries(scene), CHROMA2_UNSUPPORTED,
+        "the scene makes secondaries and the session was opened on one without. Open it with "
+        "secondaries = 1?");
+    pthread_mutex_lock(&self->mutex);
+    status = scene_use(self, scene, &index);
+    if (status == CHROMA2_OK) {
+        scene_table_leave(&self->scenes, self->scene_index);
+        self->scene_index = index;
+    }
+    pthread_mutex_unlock(&self->mutex);
+out:
+    return status;
+}
+
+chroma2_status
 orchestrator_count_photons(orchestrator *self, const chroma2_event *event, uint64_t *out_n)
 {
     chroma2_status status = CHROMA2_OK;
@@ -437,8 +466,15 @@ void
 orchestrator_intersect(orchestrator *self, const float *origins, const float *directions, size_t n,
     float *out_distance_mm, int32_t *out_triangle, int32_t *out_instance)
 {
-    self->ops->intersect(self->backend, &self->scenes.binding[0].view, origins, directions, n,
+    pthread_mutex_lock(&self->mutex);
+    const uint32_t index = self->scene_index;
+    ++self->scenes.binding[index].n_users; // it stays even if the session takes another one
+    pthread_mutex_unlock(&self->mutex);
+    self->ops->intersect(self->backend, &self->scenes.binding[index].view, origins, directions, n,
         out_distance_mm, out_triangle, out_instance);
+    pthread_mutex_lock(&self->mutex);
+    scene_table_leave(&self->scenes, index);
+    pthread_mutex_unlock(&self->mutex);
 }
 
 void
@@ -455,7 +491,7 @@ orchestrator_about(orchestrator *self, chroma2_session_info *out_info)
     out_info->tree = self->scenes.tree;
     pthread_mutex_lock(&self->mutex);
     out_info->scene_bytes = scene_table_bytes(&self->scenes);
-    out_info->tree_build_s = self->scenes.binding[0].build_s;
+    out_info->tree_build_s = self->scenes.binding[self->scene_index].build_s;
     pthread_mutex_unlock(&self->mutex);
 }
 

@@ -29,9 +29,15 @@ CHROMA2_MUST_CHECK chroma2_status orchestrator_submit(orchestrator *self,
     const chroma2_event *events, size_t n, const uint64_t *ids, size_t n_ids,
     chroma2_future **out_futures);
 
+/** Later events without a scene of their own use this one; those accepted keep theirs.
+ *  errors  WRONG_STATE (not committed), OUT_OF_MEMORY, UNSUPPORTED (secondaries without columns) */
+CHROMA2_MUST_CHECK chroma2_status orchestrator_set_scene(
+    orchestrator *self, const chroma2_scene *scene);
+
 CHROMA2_MUST_CHECK chroma2_status orchestrator_count_photons(
     orchestrator *self, const chroma2_event *event, uint64_t *out_n);
 
+/** With the session's scene as it is now. */
 void orchestrator_intersect(orchestrator *self, const float *origins, const float *directions,
     size_t n, float *out_distance_mm, int32_t *out_triangle, int32_t *out_instance);
 

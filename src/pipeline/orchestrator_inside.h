@@ -55,6 +55,7 @@ struct orchestrator {
     pthread_mutex_t mutex; // guards what follows
     pthread_cond_t space;  // an event ended
     scene_table scenes;
+    uint32_t scene_index;                    // of the session's own scene, which it uses
     event_run *waiting_first, *waiting_last; // accepted, without a slot yet
     event_run **runs;                        // [events_in_flight] by slot; NULL: free
     uint32_t *free_slots;                    // stack

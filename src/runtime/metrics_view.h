@@ -26,6 +26,8 @@
     X(straggler_wait_ns, "ns", counter, "time that admission waited for the oldest block")         \
     X(bytes_in, "B", counter, "bytes copied to the device")                                        \
     X(bytes_out, "B", counter, "bytes copied from the device")                                     \
+    X(scene_bytes_uploaded, "B", counter, "scene blocks that were new to the device's memory")     \
+    X(scene_bytes_shared, "B", counter, "scene blocks that it had already from another scene")     \
     X(active_depth, "1", gauge, "photons waiting in the ring `active`")                            \
     X(spawn_depth, "1", gauge, "photons waiting in the ring `spawn`")                              \
     X(spawning_depth, "1", gauge, "parents waiting in the ring `spawning`")                        \

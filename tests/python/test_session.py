@@ -247,6 +247,32 @@ def test_another_detector_for_one_event(box):
     assert there.hits.t.mean() < 0.5 * here.hits.t.mean()
 
 
+def test_set_scene_is_a_fresh_session_and_costs_the_change(box):
+    aged = chroma2.Material("water")
+    aged.set("refractive_index", [1.36, 1.33], [200.0, 800.0])
+    aged.set("absorption_length", 700.0)
+    aged.set("scattering_length", 2000.0)
+    edited = box.edited(materials={box.material_index("water"): aged})
+    what = event(event_id=3, keep=("hits", "photons_end"))
+    with chroma2.Session("cpu", box, 5, **SMALL) as session:
+        whole = session.telemetry()["scene_bytes_uploaded"]
+        before = session.submit_event(what)
+        session.set_scene(edited)
+        assert session.scene is edited
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", errors.RepeatedEventWarning)
+            after = session.submit_event(what)
+        grown = session.telemetry()["scene_bytes_uploaded"] - whole
+        session.set_scene(box)
+        assert session.telemetry()["scene_bytes_uploaded"] == whole + grown
+    tables = 4 * 188 * 4  # four tables of a material on the grid of 188 points
+    assert tables <= grown < whole
+    for result, scene in ((before.result(), box), (after.result(), edited)):
+        with chroma2.Session("cpu", scene, 5, **SMALL) as fresh:
+            assert digest(fresh.submit_event(what).result()) == digest(result)
+    assert digest(before.result()) != digest(after.result())
+
+
 def test_fork():
     """A forked child is told; the parent goes on."""
     program = """

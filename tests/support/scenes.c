@@ -384,6 +384,34 @@ test_scene_tank(uint32_t n_instances)
     return scene;
 }
 
+chroma2_scene *
+test_scene_tank_water(const chroma2_scene *tank, double absorption_mm)
+{
+    chroma2_scene *edited = NULL;
+    chroma2_material water = chroma2_material_default();
+    const double index = 1.34, scattering_mm = 90000.0;
+    water.name = "water";
+    water.refractive_index = part_constant(&index);
+    water.absorption_length_mm = part_constant(&absorption_mm);
+    water.scattering_length_mm = part_constant(&scattering_mm);
+    PART_MUST(chroma2_scene_edit(tank, &edited));
+    PART_MUST(chroma2_scene_set_material(edited, 0, &water));
+    PART_MUST(chroma2_scene_commit(edited));
+    return edited;
+}
+
+chroma2_scene *
+test_scene_tank_moved(const chroma2_scene *tank, double by_mm)
+{
+    chroma2_scene *edited = NULL;
+    const double upright[9] = {1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0};
+    const double place[3] = {-15000.0, -15000.0, by_mm};
+    PART_MUST(chroma2_scene_edit(tank, &edited));
+    PART_MUST(chroma2_scene_set_instance_transform(edited, 1, upright, place));
+    PART_MUST(chroma2_scene_commit(edited));
+    return edited;
+}
+
 chroma2_source
 test_scene_source(const char *name, uint64_t n_photons)
 {

@@ -21,5 +21,9 @@ chroma2_scene *test_scene(const char *name);
 /** A long tank with so many domes as instances of one mesh. */
 chroma2_scene *test_scene_tank(uint32_t n_instances);
 
+/** The same tank with clearer or murkier water, and its dome 0 moved along z; the caller's. */
+chroma2_scene *test_scene_tank_water(const chroma2_scene *tank, double absorption_mm);
+chroma2_scene *test_scene_tank_moved(const chroma2_scene *tank, double by_mm);
+
 /** Where a point source of the scene sits, and its wavelength. */
 chroma2_source test_scene_source(const char *name, uint64_t n_photons);
