@@ -145,6 +145,18 @@ __reduce_add_sync(uint32_t mask, uint32_t value)
 }
 
 static inline uint32_t
+__reduce_or_sync(uint32_t mask, uint32_t value)
+{
+    const uint32_t alive = emulated_alive();
+    const uint64_t *const all = emulated_exchange(mask, value, EMULATED_REDUCE);
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < 32; ++i) {
+        sum |= (mask & alive & 1u << i) != 0 ? (uint32_t)all[i] : 0u;
+    }
+    return sum;
+}
+
+static inline uint32_t
 __match_any_sync(uint32_t mask, uint32_t value)
 {
     const uint32_t alive = emulated_alive();
@@ -156,9 +168,11 @@ __match_any_sync(uint32_t mask, uint32_t value)
     return answer;
 }
 
-#define __popc(x) __builtin_popcount(x)
-#define __ffs(x)  __builtin_ffs((int)(x))
-#define __clz(x)  ((x) == 0 ? 32 : __builtin_clz(x))
+#define __popc(x)   __builtin_popcount(x)
+#define __popcll(x) __builtin_popcountll(x)
+#define __ffs(x)    __builtin_ffs((int)(x))
+#define __ffsll(x)  __builtin_ffsll(x)
+#define __clz(x)    ((x) == 0 ? 32 : __builtin_clz(x))
 
 /* The host's side. */
 

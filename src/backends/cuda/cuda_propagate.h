@@ -12,7 +12,7 @@
 #define WANTED_AFTER_NS    200000u // an epoch that has lasted so long may end for the host's sake
 
 /** Whether the epoch ends: by the clock, because the host has commands, or because rows find no
- *  room. round: counts the calls of this warp */
+ *  room.  round  counts the calls of this warp, from 1: an epoch may be short but never for nothing */
 static __device__ __forceinline__ bool
 warp_epoch_is_over(const cuda_view *whole, uint32_t round)
 {

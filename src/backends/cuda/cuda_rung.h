@@ -8,7 +8,10 @@
 #define CUDA_RUNG_LIST(X)                                                                          \
     X(thread, "a thread follows one photon to its end")                                            \
     X(chunk, "warps claim chunks, walk them for a budget of steps, put survivors back")            \
-    X(refill, "persistent warps, lanes take a new photon as soon as theirs has ended")
+    X(refill, "persistent warps, lanes take a new photon as soon as theirs has ended")             \
+    X(pool, "a warp owns more photons than lanes and shades when a warpful of hits waits")         \
+    X(wavefront, "one kernel a stage: search, then shade")                                         \
+    X(specialized, "some warps of a block search, another shades")
 
 typedef struct cuda_rung {
     const char *name;

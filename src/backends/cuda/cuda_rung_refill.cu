@@ -40,7 +40,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
             warp_leave(&whole, end, slot, &p);
         }
         state = end != PROPAGATE_GOES_ON ? LANE_EMPTY : state;
-        if (warp_epoch_is_over(&whole, round++)) {
+        if (warp_epoch_is_over(&whole, ++round)) {
             break;
         }
         const bool gets = warp_pop(&view->active, state == LANE_EMPTY, &slot);

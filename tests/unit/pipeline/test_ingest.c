@@ -272,7 +272,7 @@ packing_keeps_floats_and_makes_unit_vectors(void **state)
     const chroma2_photon_batch batch =
         interleaved(photons->as_float, sizeof(float), CHROMA2_FLOAT32);
     assert_int_equal(batch_columns(&batch), STAGED_DIRECTION | STAGED_POLARIZATION);
-    assert_int_equal(batch_floats(batch_columns(&batch)), 11);
+    assert_int_equal(staged_floats(batch_columns(&batch)), 11);
     batch_pack(&batch, 10, NULL, 100, packed);
     for (uint32_t i = 0; i < 100; ++i) {
         const float *const from = photons->as_float[10 + i];
@@ -372,9 +372,9 @@ photons_without_directions_take_20_bytes(void **state)
     batch.position = (chroma2_column){zero, 0, sizeof *zero, CHROMA2_FLOAT32};
     batch.wavelength = (chroma2_column){zero, 0, 0, CHROMA2_FLOAT32};
     batch.time = (chroma2_column){zero, 0, 0, CHROMA2_FLOAT32};
-    assert_int_equal(batch_floats(batch_columns(&batch)) * sizeof(float), 20);
+    assert_int_equal(staged_floats(batch_columns(&batch)) * sizeof(float), 20);
     const uint32_t all = STAGED_DIRECTION | STAGED_POLARIZATION | STAGED_HISTORY;
-    assert_int_equal(batch_floats(all), STAGED_MAX_FLOATS);
+    assert_int_equal(staged_floats(all), STAGED_MAX_FLOATS);
 }
 
 static void
