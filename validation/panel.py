@@ -35,7 +35,8 @@ class Panel:
         self.low.set_xlabel(xlabel)
         self.low.set_ylabel(residual, fontsize=8)
         self.low.axhline(0.0, color="0.6", lw=0.8)
-        self.chi2 = []
+        self.chi2 = []  # (chi2, points) of each law
+        self.most = 0.0  # largest residual
         self.k = 0
 
     def add(self, label, line, x, y, error, law):
@@ -48,6 +49,7 @@ class Panel:
         pulls = (np.asarray(y) - np.asarray(law))[good] / np.asarray(error)[good]
         self.low.plot(np.asarray(x)[good], pulls, mark, color=colour, ms=2.8)
         self.chi2.append((float((pulls**2).sum()), int(good.sum())))
+        self.most = max(self.most, float(np.abs(pulls).max(initial=0.0)))
 
     def add_counts(self, label, values, low, high, cdf, n_bins=40, n=None):
         """A histogram of values as a density, against the distribution function `cdf`.
@@ -78,21 +80,13 @@ class Panel:
             self.top.set_yscale("log")
         if bottom is not None:
             self.top.set_ylim(bottom=bottom)
+        chi2, n, most = sum(c[0] for c in self.chi2), sum(c[1] for c in self.chi2), self.most
         if pulls:
-            self.low.set_ylim(-pulls, pulls)
-        chi2, n = (sum(part) for part in zip(*self.chi2))
-        if n:
-            self.low.text(
-                0.995,
-                0.93,
-                f"χ² {chi2:.0f} / {n} points",
-                transform=self.low.transAxes,
-                ha="right",
-                va="top",
-                fontsize=7,
-                bbox={"facecolor": "white", "alpha": 0.8, "lw": 0},
-            )
-        self.top.legend(fontsize=7.5, loc=legend, ncols=columns, framealpha=0.9)
+            self.low.set_ylim(-max(pulls, 1.1 * most), max(pulls, 1.1 * most))
+        title = f"χ² {chi2:.0f} / {n} points" if n else None
+        self.top.legend(
+            fontsize=7.5, title_fontsize=7.5, title=title, loc=legend, ncols=columns, framealpha=0.9
+        )
         for axes in (self.top, self.low):
             axes.tick_params(labelsize=8)
         FIGURES.mkdir(parents=True, exist_ok=True)
