@@ -75,7 +75,7 @@ def run_test(stream, index, turn):
             command, stdin=words.stdout, stdout=subprocess.PIPE, text=True, check=True
         )
         words.kill()
-    lines = [line for line in done.stdout.splitlines() if line.count("|") == 5]
+    lines = [line.rstrip() for line in done.stdout.splitlines() if line.count("|") == 5]
     lines = [line for line in lines if "Assessment" not in line]
     if not lines:
         sys.exit(f"{' '.join(command)} gave no result")
