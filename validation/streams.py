@@ -202,8 +202,9 @@ def page():
         failed = sum(row[5] == "FAILED" for row in every)
         yield f"\n## {stream}\n"
         yield f"{what}\n"
+        expected = 0.01 * len(every)
         yield f"{len(found)} of {len(TESTS)} runs, {len(every)} p-values: {weak} WEAK where"
-        yield f"{0.01 * len(every):.1f} are expected, {failed} FAILED. All p-values of trusted tests"
+        yield f"{expected:.1f} are expected, {failed} FAILED. All p-values of trusted tests"
         uniform = f"{ks_uniform(trusted):.2f}"
         yield f"against the uniform law (Kolmogorov and Smirnov): p = {uniform}."
         if missing:
