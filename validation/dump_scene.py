@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Writes a scene of scenes.py as tests/support/scene_file.h describes, for the C tests.
 
-    dump_scene.py KEY OUT.c2s [--instanced] [--photons N] [--source NAME] [--seed SEED]
+dump_scene.py KEY OUT.c2s [--instanced] [--photons N] [--source NAME] [--seed SEED]
 """
+
 import argparse
 import struct
 

@@ -6,7 +6,11 @@ import re
 
 import pytest
 
+import chroma2
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PHYSICS = ROOT / "docs/physics"
+FIGURES = PHYSICS / "figures"
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
@@ -41,3 +45,39 @@ def test_named_files_exist(page):
     for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", text):
         if "surface_metal" not in name:  # the how-to's example of a file to come
             assert (ROOT / name).exists(), name
+
+
+# ------------------------------------------------------------------ a page for each model
+MODELS = sorted(path.stem for path in PHYSICS.glob("*.md") if path.stem != "presets")
+FIGURE = re.compile(r"!\[([^\]]+)\]\(figures/(\w+)\.png\)")
+
+
+def test_every_model_has_a_page():
+    surfaces = {f"surface_{model['name']}" for model in chroma2.surface_models()}
+    media = {"bulk", "reemission", "rayleigh", "mie", "group_velocity"}
+    others = {"fresnel", "cherenkov", "scintillation", "sources", "transport", "weights"}
+    assert surfaces | media | others <= set(MODELS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_page_has_formula_source_domain_and_figure(model):
+    text = (PHYSICS / f"{model}.md").read_text()
+    assert re.search(r"^(Source: |## Source)", text, re.M), "no source"
+    assert re.search(r"^(Domain: |## Domain)", text, re.M), "no domain"
+    assert re.search(r"^Tests: ", text, re.M), "no tests"
+    assert re.search(r"^    \S.*[=<]", text, re.M), "no formula"
+    assert FIGURE.search(text), "no figure"
+
+
+def test_figures_are_drawn_shown_and_small():
+    """What validation/figures.py draws is what lies there is what pages show."""
+    source = (ROOT / "validation/figures.py").read_text()
+    drawn = set(re.findall(r"^@figure\ndef (\w+)", source, re.M))
+    shown = {
+        match[1] for path in PHYSICS.glob("*.md") for match in FIGURE.findall(path.read_text())
+    }
+    there = {path.stem for path in FIGURES.iterdir()}
+    assert drawn == shown == there
+    for path in FIGURES.iterdir():
+        assert path.read_bytes()[:4] == b"\x89PNG"
+        assert path.stat().st_size < 60_000, path.name
