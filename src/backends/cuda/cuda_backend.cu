@@ -7,7 +7,7 @@
 
 #include "backends/cuda/cuda_rung.h"
 
-static const backend_services *services;
+static backend_services services; // of the library that opened this one
 
 /* The functions of base/check.h, for this library: the detail belongs to the one that opened it. */
 
@@ -19,7 +19,7 @@ error_set(chroma2_status status, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    services->error_detail_set(detail);
+    services.error_detail_set(detail);
     return status;
 }
 
@@ -49,21 +49,28 @@ cuda_close(backend_context *self)
         return;
     }
     cudaSetDevice(self->device);
-    if (self->graph_exec != NULL) {
-        cudaGraphExecDestroy(self->graph_exec);
-    }
-    if (self->graph != NULL) {
-        cudaGraphDestroy(self->graph);
+    cudaGraphExec_t const ready[] = {self->graph_exec, self->resident_exec};
+    cudaGraph_t const graphs[] = {self->graph, self->resident_graph};
+    for (size_t i = 0; i < sizeof graphs / sizeof graphs[0]; ++i) {
+        if (ready[i] != NULL) {
+            cudaGraphExecDestroy(ready[i]);
+        }
+        if (graphs[i] != NULL) {
+            cudaGraphDestroy(graphs[i]);
+        }
     }
     cuda_link_destroy(self);
     cudaFree(self->view.plan);
     cudaFree(self->heap.base);
     cudaFree(self->rung_memory);
-    if (self->epoch_done != NULL) {
-        cudaEventDestroy(self->epoch_done);
+    cudaEvent_t const events[] = {self->epoch_done, self->resident_done};
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; ++i) {
+        if (events[i] != NULL) {
+            cudaEventDestroy(events[i]);
+        }
     }
-    cudaStream_t const streams[] = {
-        self->epoch_stream, self->in_stream, self->out_stream, self->side_stream};
+    cudaStream_t const streams[] = {self->epoch_stream, self->resident_stream, self->in_stream,
+        self->out_stream, self->side_stream};
     for (size_t i = 0; i < sizeof streams / sizeof streams[0]; ++i) {
         if (streams[i] != NULL) {
             cudaStreamDestroy(streams[i]);
@@ -94,11 +101,14 @@ cuda_open(int32_t device, uint32_t n_threads, backend_context **out_context)
     snprintf(self->device_name, sizeof self->device_name, "%.72s", properties.name);
     self->n_multiprocessors = (uint32_t)properties.multiProcessorCount;
     CUDA_TRY(cudaStreamCreateWithFlags(&self->epoch_stream, cudaStreamNonBlocking));
+    CUDA_TRY(cudaStreamCreateWithFlags(&self->resident_stream, cudaStreamNonBlocking));
     CUDA_TRY(cudaStreamCreateWithFlags(&self->in_stream, cudaStreamNonBlocking));
     CUDA_TRY(cudaStreamCreateWithFlags(&self->out_stream, cudaStreamNonBlocking));
     CUDA_TRY(cudaStreamCreateWithFlags(&self->side_stream, cudaStreamNonBlocking));
     CUDA_TRY(cudaEventCreateWithFlags(
         &self->epoch_done, cudaEventDisableTiming | cudaEventBlockingSync));
+    CUDA_TRY(cudaEventCreateWithFlags(
+        &self->resident_done, cudaEventDisableTiming | cudaEventBlockingSync));
     cuda_memory_tables_fill(self);
     *out_context = self;
     self = NULL;
@@ -178,7 +188,7 @@ static const char *
 cuda_lifetimes(const backend_context *self)
 {
     (void)self;
-    return "epoch";
+    return "epoch,session";
 }
 
 static void
@@ -200,9 +210,17 @@ cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan
     self->epoch_ns =
         choices->epoch_us != 0 ? 1000u * (uint64_t)choices->epoch_us : (uint64_t)CUDA_EPOCH_NS;
     self->rung = cuda_rung_of(choices->kernel);
+    self->is_resident = strcmp(choices->lifetime, "session") == 0;
+    REQUIRE(!self->is_resident || self->rung->can_stay, CHROMA2_INVALID_ARGUMENT,
+        "session.lifetime is \"session\" and session.kernel is \"%s\", which ends with its epoch",
+        self->rung->name);
     TRY(cuda_link_create(self));
     TRY(self->device_memory.allocate(self, sizeof(cuda_plan), 256, &memory));
     self->view.plan = (cuda_plan *)memory;
+    {
+        const cuda_plan nothing = cuda_plan();
+        TRY(self->device_memory.copy_to_device(self, memory, &nothing, sizeof nothing));
+    }
     self->heap.size_bytes = CUDA_HEAP_BYTES;
     TRY(self->device_memory.allocate(self, self->heap.size_bytes, 256, &memory));
     self->heap.base = (unsigned char *)memory;
@@ -217,6 +235,9 @@ cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan
     self->view.order_images = self->order_images;
     self->view.ledgers = self->ledgers;
     TRY(cuda_epoch_capture(self));
+    if (self->is_resident) {
+        TRY(cuda_resident_capture(self));
+    }
     TRY(cuda_driver_start(self));
 out:
     return status;
@@ -281,6 +302,6 @@ chroma2_backend_plugin(const backend_services *given)
         given->view_bytes != sizeof(stage_view)) {
         return NULL;
     }
-    services = given;
+    services = *given;
     return cudaGetDeviceCount(&n_devices) == cudaSuccess && n_devices > 0 ? &ops : NULL;
 }

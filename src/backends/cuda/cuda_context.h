@@ -30,7 +30,10 @@ enum {
     CUDA_DIRECT_ROWS = 4096,     // as many rows go to the host's mirror without a copy
     CUDA_N_MIRRORS = 2,
     CUDA_HEAP_BYTES = 32 << 20, // sources and tables of the events in flight
-    CUDA_EPOCH_NS = 4000000
+    CUDA_EPOCH_NS = 4000000,
+    CUDA_PARK_NS = 1000000, // a propagate that stays leaves after so long without photons
+    CUDA_NAP_NS = 100000,   // and while it works the other stages look so often
+    CUDA_RESERVE = 16       // of so many multiprocessors it leaves one to them
 };
 
 /** What the host tells the device at the start of an epoch. */
@@ -56,7 +59,8 @@ typedef struct cuda_control {
     uint32_t n_event_slots; // slots [0, n) may be in use
     uint64_t epoch_ns;      // propagate ends about then
     uint32_t wanted;        // 1: commands wait, so propagate ends soon
-    uint32_t spare[7];
+    uint32_t leave;         // 1: a propagate that stays for the session leaves
+    uint32_t spare[6];
 } cuda_control;
 
 /** Written by the device at the end of an epoch, in mapped memory. */
@@ -64,6 +68,8 @@ typedef struct cuda_status_page {
     uint32_t n_orders_done, n_blocks_done;
     uint32_t n_rows;      // put into the outbox
     uint32_t n_rows_left; // still in the ring
+    uint64_t rows_due;    // positions of the ring that hold the rows of the blocks told here
+    uint64_t rows_end;    // positions up to which rows have gone to outboxes
     uint32_t active, spawning, spawn, finished, free_slots, orders_waiting;
     uint32_t orders_done[CUDA_MAX_ORDERS];
     uint32_t blocks_done[CUDA_MAX_DONE];
@@ -80,6 +86,7 @@ typedef struct cuda_plan {
     uint64_t end_ns;     // of propagate
     uint32_t leaves_dry; // 1: photons wait for slots, so propagate ends when `active` is empty
     uint32_t is_over;    // atomic, 1: propagate ends now
+    uint32_t stays;      // 1: it waits for photons when there are none: lifetime "session"
     uint32_t wave[4];    // counters of the rung `wavefront`
 } cuda_plan;
 
@@ -118,9 +125,15 @@ typedef struct cuda_order_copy {
 typedef struct cuda_mirror {
     row *rows; // pinned, [n_rows]
     uint32_t n, n_taken;
-    uint32_t n_blocks; // of the fifo, that can be told of once it is filled
+    uint64_t rows_end; // of the status page
     bool is_filled;
 } cuda_mirror;
+
+/** A block whose photons have all ended. */
+typedef struct cuda_ended_block {
+    uint64_t rows_due; // its rows have come when as many rows have
+    uint32_t entry;
+} cuda_ended_block;
 
 struct backend_context {
     int device;
@@ -128,10 +141,12 @@ struct backend_context {
     uint32_t n_multiprocessors;
     const struct cuda_rung *rung;
     uint64_t epoch_ns;
-    cudaStream_t epoch_stream; // the graph of stages
-    cudaStream_t in_stream;    // orders' columns on their way in
-    cudaStream_t out_stream;   // rows on their way out
-    cudaStream_t side_stream;  // scenes, tables, metrics, rays
+    bool is_resident;             // lifetime "session": propagate stays
+    cudaStream_t epoch_stream;    // the graph of stages
+    cudaStream_t resident_stream; // propagate, if it stays
+    cudaStream_t in_stream;       // orders' columns on their way in
+    cudaStream_t out_stream;      // rows on their way out
+    cudaStream_t side_stream;     // scenes, tables, metrics, rays
     mem_ops device_memory, pinned_memory;
     pthread_t driver;
     bool has_driver;
@@ -142,6 +157,10 @@ struct backend_context {
     cudaGraph_t graph;
     cudaGraphExec_t graph_exec;
     cudaEvent_t epoch_done;
+    cudaGraph_t resident_graph;
+    cudaGraphExec_t resident_exec;
+    cudaEvent_t resident_done;
+    bool is_resident_running;
     void *rung_memory; // what a rung keeps on the device between epochs
 
     pthread_mutex_t mutex; // guards the link below
@@ -169,11 +188,12 @@ struct backend_context {
     uint32_t n_ready_orders;
 
     cuda_mirror mirror[CUDA_N_MIRRORS];
-    uint32_t mirror_first;               // oldest mirror with rows, or on its way
-    uint32_t n_mirrors_full;             // and those on their way
-    uint32_t *orders_done, *blocks_done; // fifos
+    uint32_t mirror_first;         // oldest mirror with rows, or on its way
+    uint32_t n_mirrors_full;       // and those on their way
+    uint64_t rows_arrived;         // that have come to mirrors, since the start
+    uint32_t *orders_done;         // fifo
+    cuda_ended_block *blocks_done; // fifo
     uint32_t n_orders_done, n_blocks_done, done_capacity;
-    uint32_t n_blocks_told; // of blocks_done, that dispatch may know of
     chroma2_status fault;
 };
 
@@ -182,6 +202,7 @@ void cuda_memory_tables_fill(backend_context *self);
 
 /* Kernels of an epoch, in the order of the graph. */
 chroma2_status cuda_epoch_capture(backend_context *self);
+chroma2_status cuda_resident_capture(backend_context *self);
 chroma2_status cuda_intersect_run(backend_context *self, const scene_view *scene,
     const float *origins, const float *directions, size_t n, float *out_distance_mm,
     int32_t *out_triangle, int32_t *out_instance);

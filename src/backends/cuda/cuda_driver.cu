@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** The driver: a thread that runs one epoch after the other: a graph of all stages, whose propagate
  *  kernel stays for some milliseconds. While an epoch runs, the columns of the next orders come in
- *  and the rows of the last one go out, on streams of their own. */
+ *  and the rows of the last one go out, on streams of their own.
+ *
+ *  With lifetime "session" propagate is no part of these graphs: it runs beside them on a stream of
+ *  its own until there have been no photons for a while, and leaves some multiprocessors to them. */
 #include "backends/cuda/cuda_context.h"
 
 /** True if the last epoch left something that another one could move. */
@@ -34,19 +37,71 @@ out:
     return status;
 }
 
+/** True while a photon is anywhere: the ring of free slots misses its slot. */
+static bool
+has_photons(const backend_context *self)
+{
+    return epoch_has_work(self) ||
+           self->status->free_slots < self->view.stage.n_slots - MAX_LINEAGE_LEVELS;
+}
+
+/** Starts the propagate that stays, unless it runs. */
+static chroma2_status
+resident_start(backend_context *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    if (self->is_resident_running) {
+        const cudaError_t ended = cudaEventQuery(self->resident_done);
+        if (ended == cudaErrorNotReady) {
+            goto out;
+        }
+        CUDA_TRY(ended); // it left by itself: rows found no room
+    }
+    self->control->leave = 0;
+    CUDA_TRY(cudaGraphLaunch(self->resident_exec, self->resident_stream));
+    CUDA_TRY(cudaEventRecord(self->resident_done, self->resident_stream));
+    self->is_resident_running = true;
+out:
+    return status;
+}
+
+/** Lets it leave, and waits for that. Its photons go back to `active`. */
+static chroma2_status
+resident_park(backend_context *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    if (self->is_resident_running) {
+        atomic_store_relaxed_u32(&self->control->leave, 1u);
+        CUDA_TRY(cudaEventSynchronize(self->resident_done));
+        self->is_resident_running = false;
+    }
+out:
+    return status;
+}
+
 /** One round: an epoch if there is anything to do for it. */
 static chroma2_status
 driver_round(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
     const uint64_t seen = wake_signal_count(&self->work);
-    const bool has_work = epoch_has_work(self);
+    const bool has_work = self->is_resident ? has_photons(self) : epoch_has_work(self);
     uint32_t n_commands = 0;
     TRY(cuda_link_send(self, !has_work, &n_commands));
     if (n_commands > 0 || has_work) {
+        if (self->is_resident) {
+            TRY(resident_start(self));
+        }
         TRY(epoch_run(self, n_commands));
+        if (self->is_resident && self->status->n_rows + self->status->n_blocks_done == 0) {
+            wake_signal_wait(&self->work, seen, CUDA_NAP_NS);
+        }
     } else {
-        wake_signal_wait(&self->work, seen, 50000000u);
+        wake_signal_wait(&self->work, seen, CUDA_PARK_NS);
+        if (wake_signal_count(&self->work) == seen) {
+            TRY(resident_park(self));
+            wake_signal_wait(&self->work, seen, 50000000u);
+        }
     }
 out:
     return status;
@@ -60,6 +115,9 @@ driver_main(void *argument)
     cudaSetDevice(self->device);
     while (status == CHROMA2_OK && atomic_load_acquire_u32(&self->is_stopping) == 0) {
         status = driver_round(self);
+    }
+    if (status == CHROMA2_OK) {
+        status = resident_park(self);
     }
     if (status != CHROMA2_OK) {
         self->hooks.failed(self->hooks.context, status);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The stages around propagate as kernels, and the graph of an epoch:
+/** The stages around propagate as kernels, and the graphs of an epoch and of a propagate that stays:
  *
  *    commands -> emit_secondary -> plan -> compact + initialize -> propagate -> postprocess
  *      -> settle -> rows out -> status
@@ -25,13 +25,13 @@ command_do(const cuda_view *whole, const cuda_command *command)
         *event = whole->event_images[command->slot];
         break;
     case COMMAND_EVENT_CANCEL:
-        event->cancelled = 1;
+        atomic_store_relaxed_u32(&event->cancelled, 1u);
         break;
     case COMMAND_BLOCK_OPEN:
         event->outstanding[command->block] = 1;
         break;
     case COMMAND_BLOCK_EXPECT:
-        event->outstanding[command->block] += command->n;
+        atomic_fetch_add_relaxed_u64(&event->outstanding[command->block], command->n);
         break;
     case COMMAND_BLOCK_SEAL:
         block_leave(view, command->slot, command->block, 1);
@@ -162,6 +162,20 @@ plan_orders(const stage_view *view, cuda_plan *plan)
     metric_add(&view->metrics, METRIC_photons_started, n);
 }
 
+/** Whether photons wait for a slot or to move up, besides those that this epoch starts. */
+static __device__ bool
+photons_wait(const stage_view *view, const cuda_plan *plan)
+{
+    bool answer = queue_depth(&view->order_waiting) > 0 || queue_depth(&view->spawning) > 0 ||
+                  queue_depth(&view->spawn) > plan->n_compact;
+    for (uint32_t i = 0; i < plan->n_orders; ++i) {
+        const uint32_t n_taken = plan->first_of_order[i + 1] - plan->first_of_order[i];
+        const photon_order *const order = view->orders + plan->order[i];
+        answer = answer || order->n_started + n_taken < order->n;
+    }
+    return answer;
+}
+
 /** What the two stages before propagate do, and when propagate ends. */
 __global__ static void
 kernel_plan(const __grid_constant__ cuda_view whole)
@@ -171,17 +185,21 @@ kernel_plan(const __grid_constant__ cuda_view whole)
     const uint64_t now_ns = device_now_ns();
     plan->n_compact = plan_compact(view, now_ns);
     plan_orders(view, plan);
-    plan->leaves_dry = 0;
-    for (uint32_t i = 0; i < plan->n_orders; ++i) {
-        const uint32_t n_taken = plan->first_of_order[i + 1] - plan->first_of_order[i];
-        const photon_order *const order = view->orders + plan->order[i];
-        plan->leaves_dry |= order->n_started + n_taken < order->n ? 1u : 0u;
+    if (plan->stays == 0) {
+        plan->leaves_dry = photons_wait(view, plan) ? 1u : 0u;
+        plan->end_ns = now_ns + whole.control->epoch_ns;
+        plan->is_over = 0;
     }
-    plan->leaves_dry |= queue_depth(&view->order_waiting) > 0 ? 1u : 0u;
-    plan->leaves_dry |= queue_depth(&view->spawn) > plan->n_compact ? 1u : 0u;
-    plan->leaves_dry |= queue_depth(&view->spawning) > 0 ? 1u : 0u;
-    plan->end_ns = now_ns + whole.control->epoch_ns;
-    plan->is_over = 0;
+}
+
+/** Before a propagate that stays. */
+__global__ static void
+kernel_stay(const __grid_constant__ cuda_view whole)
+{
+    whole.plan->stays = 1;
+    whole.plan->leaves_dry = 0;
+    whole.plan->end_ns = ~(uint64_t)0;
+    whole.plan->is_over = 0;
 }
 
 /** Photon `i` of the plan takes its slot; returns whether it has ended before it began. */
@@ -262,23 +280,50 @@ kernel_postprocess(const __grid_constant__ cuda_view whole)
     }
 }
 
-/** Orders go on or are done; rows are claimed for the outbox, and their places among the free. */
-__global__ static void
-kernel_settle(const __grid_constant__ cuda_view whole)
+/** Orders go on or are done. */
+static __device__ void
+settle_orders(const stage_view *view, const cuda_plan *plan, cuda_status_page *status)
 {
-    const stage_view *const view = &whole.stage;
-    cuda_plan *const plan = whole.plan;
     for (uint32_t i = 0; i < plan->n_orders; ++i) {
         photon_order *const order = view->orders + plan->order[i];
         order->n_started += plan->first_of_order[i + 1] - plan->first_of_order[i];
         queue_push(order->n_started == order->n ? &view->order_done : &view->order_waiting,
             &plan->order[i], 1);
     }
-    plan->n_rows = 0;
-    if (whole.control->n_rows_room > 0) {
-        plan->n_rows =
-            queue_pop_claim(&view->row_ready, whole.control->n_rows_room, &plan->first_ready);
-        plan->first_row_free = queue_push_claim(&view->row_free, plan->n_rows);
+    status->n_orders_done = queue_pop(&view->order_done, status->orders_done, CUDA_MAX_ORDERS);
+}
+
+/** One block. First the blocks of photons that have ended are told, then rows are claimed for the
+ *  outbox: a propagate that stays may add to both meanwhile, and the rows of a block come before it
+ *  ends, so they lie below `rows_due`. */
+__global__ static void
+kernel_settle(const __grid_constant__ cuda_view whole)
+{
+    CUDA_SHARED(uint64_t, claim); // blocks: first and n
+    const stage_view *const view = &whole.stage;
+    cuda_plan *const plan = whole.plan;
+    cuda_status_page *const status = whole.status;
+    if (threadIdx.x == 0) {
+        claim[0] = 0;
+        claim[1] = queue_pop_claim(&view->block_done, CUDA_MAX_DONE, &claim[0]);
+        settle_orders(view, plan, status);
+    }
+    __syncthreads();
+    for (uint32_t i = threadIdx.x; i < claim[1]; i += blockDim.x) {
+        status->blocks_done[i] = queue_pop_at(&view->block_done, claim[0] + i);
+    }
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        status->n_blocks_done = (uint32_t)claim[1];
+        status->rows_due = atomic_load_relaxed_u64(&view->row_ready.control->tail);
+        plan->n_rows = 0;
+        if (whole.control->n_rows_room > 0) {
+            plan->n_rows =
+                queue_pop_claim(&view->row_ready, whole.control->n_rows_room, &plan->first_ready);
+            plan->first_row_free = queue_push_claim(&view->row_free, plan->n_rows);
+        }
+        status->n_rows = plan->n_rows;
+        status->rows_end = atomic_load_relaxed_u64(&view->row_ready.control->head);
     }
 }
 
@@ -312,15 +357,13 @@ kernel_status(const __grid_constant__ cuda_view whole)
     cuda_status_page *const status = whole.status;
     const uint32_t n = whole.control->n_event_slots * N_LEDGER;
     for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {
-        whole.ledgers[i] = view->events[i / N_LEDGER].ledger[i % N_LEDGER];
+        whole.ledgers[i] =
+            atomic_load_relaxed_u64(&view->events[i / N_LEDGER].ledger[i % N_LEDGER]);
     }
     if (blockIdx.x != 0 || threadIdx.x != 0) {
         return;
     }
     queue_push_publish(&view->row_free, whole.plan->n_rows);
-    status->n_orders_done = queue_pop(&view->order_done, status->orders_done, CUDA_MAX_ORDERS);
-    status->n_blocks_done = queue_pop(&view->block_done, status->blocks_done, CUDA_MAX_DONE);
-    status->n_rows = whole.plan->n_rows;
     status->n_rows_left = queue_depth(&view->row_ready);
     status->active = queue_depth(&view->active);
     status->spawning = queue_depth(&view->spawning);
@@ -348,14 +391,33 @@ cuda_epoch_capture(backend_context *self)
     CUDA_TRY(cuda_launch(kernel_emit_secondary, wide, STAGE_THREADS, 0, stream, self->view));
     CUDA_TRY(cuda_launch(kernel_plan, 1, 1, 0, stream, self->view));
     CUDA_TRY(cuda_launch(kernel_compact_initialize, wide, STAGE_THREADS, 0, stream, self->view));
-    TRY(self->rung->enqueue(self, stream));
+    if (!self->is_resident) {
+        TRY(self->rung->enqueue(self, stream));
+    }
     CUDA_TRY(cuda_launch(kernel_postprocess, wide, STAGE_THREADS, 0, stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_settle, 1, 1, 0, stream, self->view));
+    CUDA_TRY(
+        cuda_launch(kernel_settle, 1, STAGE_THREADS, 2 * sizeof(uint64_t), stream, self->view));
     CUDA_TRY(cuda_launch(kernel_rows_out, wide, STAGE_THREADS, 0, stream, self->view));
     CUDA_TRY(cuda_launch(kernel_status, 4, STAGE_THREADS, 0, stream, self->view));
     CUDA_TRY(cudaStreamEndCapture(stream, &self->graph));
     CUDA_TRY(cudaGraphInstantiate(&self->graph_exec, self->graph, 0));
     CUDA_TRY(cudaGraphUpload(self->graph_exec, stream));
+    CUDA_TRY(cudaStreamSynchronize(stream));
+out:
+    return status;
+}
+
+chroma2_status
+cuda_resident_capture(backend_context *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    cudaStream_t stream = self->resident_stream;
+    CUDA_TRY(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+    CUDA_TRY(cuda_launch(kernel_stay, 1, 1, 0, stream, self->view));
+    TRY(self->rung->enqueue(self, stream));
+    CUDA_TRY(cudaStreamEndCapture(stream, &self->resident_graph));
+    CUDA_TRY(cudaGraphInstantiate(&self->resident_exec, self->resident_graph, 0));
+    CUDA_TRY(cudaGraphUpload(self->resident_exec, stream));
     CUDA_TRY(cudaStreamSynchronize(stream));
 out:
     return status;

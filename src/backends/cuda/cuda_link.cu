@@ -222,6 +222,13 @@ fifo_take(uint32_t *fifo, uint32_t *n, uint32_t n_ready, uint32_t *out, uint32_t
     return n_taken;
 }
 
+/** Whether block `i` of the fifo can be told: all its rows are in mirrors. The mutex is held. */
+static bool
+has_block_to_tell(const backend_context *self, uint32_t i)
+{
+    return i < self->n_blocks_done && self->blocks_done[i].rows_due <= self->rows_arrived;
+}
+
 uint32_t
 cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max)
 {
@@ -235,13 +242,15 @@ cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max)
 uint32_t
 cuda_blocks_done(backend_context *self, uint32_t *out_entries, uint32_t n_max)
 {
+    uint32_t n = 0;
     pthread_mutex_lock(&self->mutex);
-    const uint32_t n =
-        fifo_take(self->blocks_done, &self->n_blocks_done, self->n_blocks_told, out_entries, n_max);
-    self->n_blocks_told -= n;
-    for (uint32_t i = 0; i < CUDA_N_MIRRORS; ++i) {
-        self->mirror[i].n_blocks -= self->mirror[i].n_blocks < n ? self->mirror[i].n_blocks : n;
+    while (n < n_max && has_block_to_tell(self, n)) {
+        out_entries[n] = self->blocks_done[n].entry;
+        ++n;
     }
+    self->n_blocks_done -= n;
+    memmove(
+        self->blocks_done, self->blocks_done + n, self->n_blocks_done * sizeof *self->blocks_done);
     pthread_mutex_unlock(&self->mutex);
     return n;
 }
@@ -284,9 +293,8 @@ cuda_has_output(const backend_context *self)
 {
     backend_context *const mutable_self = (backend_context *)self;
     pthread_mutex_lock(&mutable_self->mutex);
-    const bool answer =
-        self->n_blocks_told > 0 ||
-        (self->n_mirrors_full > 0 && mutable_self->mirror[self->mirror_first].is_filled);
+    const bool answer = has_block_to_tell(self, 0) ||
+                        (self->n_mirrors_full > 0 && self->mirror[self->mirror_first].is_filled);
     pthread_mutex_unlock(&mutable_self->mutex);
     return answer;
 }
@@ -371,13 +379,12 @@ mirror_arrived(void *context)
         i = (i + 1) % CUDA_N_MIRRORS;
     }
     self->mirror[i].is_filled = true;
-    self->n_blocks_told = self->mirror[i].n_blocks > self->n_blocks_told ? self->mirror[i].n_blocks
-                                                                         : self->n_blocks_told;
+    self->rows_arrived = self->mirror[i].rows_end;
     pthread_mutex_unlock(&self->mutex);
     self->hooks.moved(self->hooks.context);
 }
 
-/** The mutex is held. A block is told of when all its rows are in mirrors that have arrived. */
+/** Takes the outcomes of an epoch. The mutex is held. */
 static void
 outcomes_note(backend_context *self, uint32_t mirror)
 {
@@ -385,24 +392,18 @@ outcomes_note(backend_context *self, uint32_t mirror)
     memcpy(self->orders_done + self->n_orders_done, page->orders_done,
         page->n_orders_done * sizeof(uint32_t));
     self->n_orders_done += page->n_orders_done;
-    memcpy(self->blocks_done + self->n_blocks_done, page->blocks_done,
-        page->n_blocks_done * sizeof(uint32_t));
-    self->n_blocks_done += page->n_blocks_done;
-    const bool are_all_out = page->n_rows_left == 0;
+    for (uint32_t i = 0; i < page->n_blocks_done; ++i) {
+        cuda_ended_block *const block = &self->blocks_done[self->n_blocks_done++];
+        block->entry = page->blocks_done[i];
+        block->rows_due = page->rows_due;
+    }
     if (page->n_rows > 0) {
         cuda_mirror *const filling = &self->mirror[mirror];
         filling->n = page->n_rows;
         filling->n_taken = 0;
         filling->is_filled = false;
-        filling->n_blocks = are_all_out ? self->n_blocks_done : 0u;
+        filling->rows_end = page->rows_end;
         ++self->n_mirrors_full;
-    } else if (are_all_out && self->n_mirrors_full > 0) { // behind the rows that are on their way
-        const uint32_t last = (self->mirror_first + self->n_mirrors_full - 1) % CUDA_N_MIRRORS;
-        self->mirror[last].n_blocks = self->n_blocks_done;
-        self->n_blocks_told =
-            self->mirror[last].is_filled ? self->n_blocks_done : self->n_blocks_told;
-    } else if (are_all_out) {
-        self->n_blocks_told = self->n_blocks_done;
     }
 }
 
@@ -464,7 +465,7 @@ cuda_link_create(backend_context *self)
     }
     self->done_capacity = n_events * MAX_OPEN_BLOCKS + CUDA_MAX_DONE;
     self->orders_done = (uint32_t *)calloc(2 * CUDA_MAX_ORDERS, sizeof(uint32_t));
-    self->blocks_done = (uint32_t *)calloc(self->done_capacity, sizeof(uint32_t));
+    self->blocks_done = (cuda_ended_block *)calloc(self->done_capacity, sizeof(cuda_ended_block));
     self->event_ranges = (cuda_range *)calloc(n_events, sizeof(cuda_range));
     self->heap.taken = (cuda_range *)calloc(n_events + 1, sizeof(cuda_range));
     self->heap.capacity = n_events;

@@ -11,6 +11,18 @@
 #define ROUNDS_TO_LOOK_FAR 256u
 #define WANTED_AFTER_NS    200000u // an epoch that has lasted so long may end for the host's sake
 
+/** Whether the host wants this epoch to end. */
+static __device__ __forceinline__ bool
+epoch_is_unwanted(const cuda_view *whole, uint64_t now_ns)
+{
+    const cuda_plan *const plan = whole->plan;
+    if (plan->stays != 0) {
+        return device_read_mapped(&whole->control->leave) != 0;
+    }
+    return now_ns + whole->control->epoch_ns >= plan->end_ns + WANTED_AFTER_NS &&
+           device_read_mapped(&whole->control->wanted) != 0;
+}
+
 /** Whether the epoch ends: by the clock, because the host has commands, or because rows find no
  *  room.  round  counts the calls of this warp, from 1: an epoch may be short but never for nothing */
 static __device__ __forceinline__ bool
@@ -25,14 +37,31 @@ warp_epoch_is_over(const cuda_view *whole, uint32_t round)
         const uint64_t now_ns = device_now_ns();
         is_over = atomic_load_relaxed_u32(&plan->is_over);
         is_over |= now_ns >= plan->end_ns ? 1u : 0u;
-        if (is_over == 0 && round % ROUNDS_TO_LOOK_FAR == 0 &&
-            now_ns + whole->control->epoch_ns >= plan->end_ns + WANTED_AFTER_NS &&
-            device_read_mapped(&whole->control->wanted) != 0) {
+        if (is_over == 0 && round % ROUNDS_TO_LOOK_FAR == 0 && epoch_is_unwanted(whole, now_ns)) {
             is_over = 1;
             atomic_store_relaxed_u32(&plan->is_over, 1u);
         }
     }
     return __shfl_sync(WARP_ALL, is_over, 0) != 0;
+}
+
+/** A warp has no photon left and found none: whether it leaves. One that stays dozes first. */
+static __device__ __forceinline__ bool
+warp_leaves_idle(const cuda_view *whole)
+{
+    if (whole->plan->stays == 0) {
+        return true;
+    }
+    device_doze(1000);
+    return warp_epoch_is_over(whole, ROUNDS_TO_LOOK_FAR);
+}
+
+/** Whether a warp without new photons leaves those it has to the next epoch: others wait for slots,
+ *  and many of its lanes do nothing. */
+static __device__ __forceinline__ bool
+warp_leaves_dry(const cuda_view *whole, uint32_t n_live, uint32_t n_most)
+{
+    return whole->plan->leaves_dry != 0 && 4 * n_live <= 3 * n_most;
 }
 
 /** What a warp has counted: lane k holds entry k of PROPAGATE_TALLY_LIST. */

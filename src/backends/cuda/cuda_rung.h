@@ -17,8 +17,9 @@ typedef struct cuda_rung {
     const char *name;
     /** Launches the rung's kernels into a stream under capture. */
     chroma2_status (*enqueue)(backend_context *self, cudaStream_t stream);
-    /** Bytes of device memory that it keeps; 0: none. */
+    /** Bytes of device memory that it keeps; NULL: none. */
     size_t (*memory_bytes)(backend_context *self);
+    bool can_stay; // for a session
 } cuda_rung;
 
 #define X(name, meaning) extern const cuda_rung cuda_rung_##name;
@@ -31,7 +32,7 @@ const cuda_rung *cuda_rung_of(const char *name);
 /** All names, comma by comma. */
 const char *cuda_rung_names(void);
 
-/** Blocks that a device holds of a kernel at once. */
+/** Blocks that a device holds of a kernel at once, but for the reserve of one that stays. */
 template <typename function>
 static inline chroma2_status
 cuda_blocks_of(const backend_context *self, function kernel, uint32_t n_threads,
@@ -43,7 +44,9 @@ cuda_blocks_of(const backend_context *self, function kernel, uint32_t n_threads,
         kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes));
     CUDA_TRY(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
         &n_each, kernel, (int)n_threads, shared_bytes));
-    *out_n = self->n_multiprocessors * (uint32_t)n_each;
+    *out_n = (self->n_multiprocessors -
+                 (self->is_resident ? 1u + self->n_multiprocessors / (CUDA_RESERVE + 1u) : 0u)) *
+             (uint32_t)n_each;
 out:
     return status;
 }

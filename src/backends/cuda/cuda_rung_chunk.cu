@@ -51,7 +51,10 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         n = __shfl_sync(WARP_ALL, n, 0);
         first = __shfl_sync(WARP_ALL, first, 0);
         if (n == 0) {
-            break;
+            if (is_over || warp_leaves_idle(&whole)) {
+                break;
+            }
+            continue;
         }
         for (uint32_t row = 0; row < n; row += 32) {
             const bool is_mine = row + warp_lane() < n;
@@ -81,4 +84,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_chunk = {"chunk", enqueue, NULL};
+const cuda_rung cuda_rung_chunk = {"chunk", enqueue, NULL, true};

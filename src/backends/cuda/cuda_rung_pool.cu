@@ -137,11 +137,16 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         const uint32_t n_to_fill = is_dry ? 0u : (uint32_t)__popcll(pool.empty);
         if (n_hits + n_to_fill >= 32 || (pool.ready | pool.searching) == 0) {
             is_dry = pool_serve(&whole, &pool, &total);
-            if ((pool.ready | pool.searching | pool.hit) == 0) {
+            const uint32_t n_live = POOL_PLACES - (uint32_t)__popcll(pool.empty);
+            if (n_live == 0 ? warp_leaves_idle(&whole)
+                            : is_dry && warp_leaves_dry(&whole, n_live, POOL_PLACES)) {
                 break;
             }
             if (warp_epoch_is_over(&whole, ++round)) {
                 break;
+            }
+            if (n_live == 0) {
+                continue;
             }
         }
         pool_hand_out(&whole, &pool, &state, &place, &search);
@@ -166,4 +171,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_pool = {"pool", enqueue, NULL};
+const cuda_rung cuda_rung_pool = {"pool", enqueue, NULL, true};

@@ -56,7 +56,9 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
             state = t_max >= 0.0f ? LANE_SEARCHES : LANE_HAS_HIT;
         }
         __syncwarp();
-        if (!__any_sync(WARP_ALL, state != LANE_EMPTY)) {
+        const uint32_t n_live = __popc(__ballot_sync(WARP_ALL, state != LANE_EMPTY));
+        if (n_live == 0 ? warp_leaves_idle(&whole)
+                        : is_dry && warp_leaves_dry(&whole, n_live, 32)) {
             break;
         }
     }
@@ -78,4 +80,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_refill = {"refill", enqueue, NULL};
+const cuda_rung cuda_rung_refill = {"refill", enqueue, NULL, true};

@@ -121,9 +121,10 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         if (is_shader) {
             const bool is_live = warp_shade_half(&whole, &store, board, half, &total);
             const bool is_over = turn >= FIRST_TURNS && warp_epoch_is_over(&whole, ROUNDS_TO_LOOK);
+            const bool is_idle = !(is_live || was_live) && warp_leaves_idle(&whole);
             if (warp_lane() == 0) {
                 board->next[half] = 0;
-                board->is_over = is_over || !(is_live || was_live) ? 1u : 0u;
+                board->is_over = is_over || is_idle ? 1u : 0u;
             }
             was_live = is_live;
         } else if (turn > 0) {
@@ -153,4 +154,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_specialized = {"specialized", enqueue, NULL};
+const cuda_rung cuda_rung_specialized = {"specialized", enqueue, NULL, true};

@@ -203,4 +203,4 @@ memory_bytes(backend_context *self)
     return (size_t)self->view.stage.n_slots * sizeof(wave_record);
 }
 
-const cuda_rung cuda_rung_wavefront = {"wavefront", enqueue, memory_bytes};
+const cuda_rung cuda_rung_wavefront = {"wavefront", enqueue, memory_bytes, false};
