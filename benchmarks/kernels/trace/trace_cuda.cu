@@ -4,13 +4,13 @@
  *
  *      trace_cuda [N_RAYS = 2^24] [tank|sphere|instances|box|file:PATH] [N_CHECKED = 100000]
  *
+ *  trace_cuda_emulated is the same on a CPU, slow, for checks where there is no GPU.
  *  N_CHECKED rays are traced on the CPU too, and t and primitive compared bit by bit.
  *  exit 1 if any differ, or checksums do. Times are of the kernel alone, the best of RUNS. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cuda_runtime.h>
-
+#include "backends/cuda/cuda_device.h"
 #include "geometry/trace_view.h"
 
 extern "C" {
@@ -50,9 +50,9 @@ typedef struct trace_job {
     const trace_ray *rays; // [n_rays]
     trace_answer *answers; // [n_rays]
     uint32_t *next;        // the first ray that nobody has taken
-    unsigned long long *n_nodes, *n_triangles;
+    uint64_t *n_nodes, *n_triangles;
     uint32_t n_rays;
-    uint32_t first_top, n_top; // nodes that `staged` copies
+    uint32_t n_top; // nodes that `staged` copies
 } trace_job;
 
 static __device__ __forceinline__ void
@@ -69,8 +69,8 @@ job_count(const trace_job *job, const trace_work *work)
     const uint32_t n_nodes = __reduce_add_sync(WARP_ALL, work->nodes);
     const uint32_t n_triangles = __reduce_add_sync(WARP_ALL, work->triangles);
     if (threadIdx.x % WARP_LANES == 0) {
-        atomicAdd(job->n_nodes, (unsigned long long)n_nodes);
-        atomicAdd(job->n_triangles, (unsigned long long)n_triangles);
+        atomic_fetch_add_relaxed_u64(job->n_nodes, n_nodes);
+        atomic_fetch_add_relaxed_u64(job->n_triangles, n_triangles);
     }
 }
 
@@ -94,7 +94,7 @@ warp_refill(const trace_job *job, bool is_live, bool *is_dry, uint32_t *out_ray)
         return idle != WARP_ALL;
     }
     if (lane == 0) {
-        first = atomicAdd(job->next, (uint32_t)__popc(idle));
+        first = atomic_fetch_add_relaxed_u32(job->next, (uint32_t)__popc(idle));
     }
     first = __shfl_sync(WARP_ALL, first, 0);
     if (!is_live) {
@@ -142,32 +142,27 @@ static const trace_rung rungs[] = {
 };
 enum { N_RUNGS = sizeof rungs / sizeof rungs[0] };
 
+static cudaStream_t stream;
+
+static void
+copy_between(void *to, const void *from, size_t size_bytes, enum cudaMemcpyKind kind)
+{
+    CUDA_MUST(cudaMemcpyAsync(to, from, size_bytes, kind, stream));
+    CUDA_MUST(cudaStreamSynchronize(stream));
+}
+
+/** Device memory with a copy of `from`; NULL: zeros. */
 static void *
 device_copy(const void *from, size_t size_bytes)
 {
     void *copy = NULL;
     CUDA_MUST(cudaMalloc(&copy, size_bytes > 0 ? size_bytes : 1));
-    if (from != NULL) {
-        CUDA_MUST(cudaMemcpy(copy, from, size_bytes, cudaMemcpyHostToDevice));
+    if (from != NULL && size_bytes > 0) {
+        copy_between(copy, from, size_bytes, cudaMemcpyHostToDevice);
+    } else {
+        CUDA_MUST(cudaMemsetAsync(copy, 0, size_bytes > 0 ? size_bytes : 1, stream));
     }
     return copy;
-}
-
-/** The scene with every array that searches read in the device's memory. */
-static scene_view
-scene_upload(trace_scene *scene, uint32_t tree, void *out_copies[TRACE_N_ARRAYS])
-{
-    trace_array arrays[TRACE_N_ARRAYS];
-    scene_view view = trace_scene_with(scene, tree);
-    trace_scene_arrays(scene, tree, arrays);
-    for (int i = 0; i < TRACE_N_ARRAYS; ++i) {
-        char *const place = (char *)&view + arrays[i].offset;
-        const void *host = NULL;
-        memcpy(&host, place, sizeof host);
-        out_copies[i] = device_copy(host, arrays[i].size_bytes);
-        memcpy(place, &out_copies[i], sizeof host);
-    }
-    return view;
 }
 
 /** Blocks of a rung: as many as the device holds at once, or one thread a ray. */
@@ -194,18 +189,17 @@ rung_run(const trace_rung *rung, const trace_job *job)
     float best_ms = 1e30f;
     cudaEvent_t begin;
     cudaEvent_t end;
-    CUDA_MUST(cudaEventCreate(&begin));
-    CUDA_MUST(cudaEventCreate(&end));
+    CUDA_MUST(cudaEventCreateWithFlags(&begin, 0));
+    CUDA_MUST(cudaEventCreateWithFlags(&end, 0));
     for (int run = 0; run <= RUNS; ++run) {
         float spent_ms = 0.0f;
-        CUDA_MUST(cudaMemset(job->next, 0, sizeof *job->next));
-        CUDA_MUST(cudaMemset(job->n_nodes, 0, sizeof *job->n_nodes));
-        CUDA_MUST(cudaMemset(job->n_triangles, 0, sizeof *job->n_triangles));
-        CUDA_MUST(cudaMemset(job->answers, 0, job->n_rays * sizeof *job->answers));
-        CUDA_MUST(cudaEventRecord(begin));
-        rung->kernel<<<n_blocks, rung->n_threads, shared_bytes>>>(*job);
-        CUDA_MUST(cudaGetLastError());
-        CUDA_MUST(cudaEventRecord(end));
+        CUDA_MUST(cudaMemsetAsync(job->next, 0, sizeof *job->next, stream));
+        CUDA_MUST(cudaMemsetAsync(job->n_nodes, 0, sizeof *job->n_nodes, stream));
+        CUDA_MUST(cudaMemsetAsync(job->n_triangles, 0, sizeof *job->n_triangles, stream));
+        CUDA_MUST(cudaMemsetAsync(job->answers, 0, job->n_rays * sizeof *job->answers, stream));
+        CUDA_MUST(cudaEventRecord(begin, stream));
+        CUDA_MUST(cuda_launch(rung->kernel, n_blocks, rung->n_threads, shared_bytes, stream, *job));
+        CUDA_MUST(cudaEventRecord(end, stream));
         CUDA_MUST(cudaEventSynchronize(end));
         CUDA_MUST(cudaEventElapsedTime(&spent_ms, begin, end));
         best_ms = run > 0 && spent_ms < best_ms ? spent_ms : best_ms;
@@ -238,10 +232,10 @@ count_differences(
 }
 
 static uint64_t
-read_counter(const unsigned long long *device_counter)
+read_counter(const uint64_t *device_counter)
 {
-    unsigned long long value = 0;
-    CUDA_MUST(cudaMemcpy(&value, device_counter, sizeof value, cudaMemcpyDeviceToHost));
+    uint64_t value = 0;
+    copy_between(&value, device_counter, sizeof value, cudaMemcpyDeviceToHost);
     return value;
 }
 
@@ -265,8 +259,8 @@ ray_set_make(const trace_scene *scene, int origin, uint32_t n_rays, uint32_t n_c
     set.job.rays = (const trace_ray *)device_copy(set.rays, n_rays * sizeof(trace_ray));
     set.job.answers = (trace_answer *)device_copy(NULL, n_rays * sizeof(trace_answer));
     set.job.next = (uint32_t *)device_copy(NULL, sizeof(uint32_t));
-    set.job.n_nodes = (unsigned long long *)device_copy(NULL, sizeof(unsigned long long));
-    set.job.n_triangles = (unsigned long long *)device_copy(NULL, sizeof(unsigned long long));
+    set.job.n_nodes = (uint64_t *)device_copy(NULL, sizeof(uint64_t));
+    set.job.n_triangles = (uint64_t *)device_copy(NULL, sizeof(uint64_t));
     set.job.n_rays = n_rays;
     set.n_checked = n_checked < n_rays ? n_checked : n_rays;
     return set;
@@ -289,21 +283,17 @@ static uint64_t
 measure(const trace_rung *rung, trace_scene *scene, const char *name, ray_set *set,
     uint32_t *n_different)
 {
-    void *copies[TRACE_N_ARRAYS];
+    void *copies[TRACE_N_COPIES];
     cudaFuncAttributes kernel;
     uint64_t sum = 0;
     const uint32_t n_rays = set->job.n_rays;
-    set->job.scene = scene_upload(scene, rung->tree, copies);
-    if (rung->is_staged) {
-        const uint32_t n_nodes = trace_scene_n_nodes(scene, rung->tree);
-        const uint32_t n_room = STAGED_BYTES / rung->node_bytes;
-        set->job.first_top = trace_scene_n_roots(scene, rung->tree);
-        set->job.n_top =
-            n_nodes - set->job.first_top < n_room ? n_nodes - set->job.first_top : n_room;
-    }
+    set->job.scene = trace_scene_copied(scene, rung->tree, device_copy, copies);
+    const uint32_t n_nodes = trace_scene_n_top_nodes(scene, rung->tree, rung->node_bytes);
+    const uint32_t n_room = STAGED_BYTES / rung->node_bytes;
+    set->job.n_top = n_nodes < n_room ? n_nodes : n_room;
     const double spent_s = rung_run(rung, &set->job);
-    CUDA_MUST(cudaMemcpy(
-        set->answers, set->job.answers, n_rays * sizeof(trace_answer), cudaMemcpyDeviceToHost));
+    copy_between(
+        set->answers, set->job.answers, n_rays * sizeof(trace_answer), cudaMemcpyDeviceToHost);
     CUDA_MUST(cudaFuncGetAttributes(&kernel, rung->kernel));
     for (uint32_t i = 0; i < n_rays; ++i) {
         sum = trace_checksum(sum, set->answers[i].t, set->answers[i].primitive);
@@ -318,7 +308,7 @@ measure(const trace_rung *rung, trace_scene *scene, const char *name, ray_set *s
         (double)read_counter(set->job.n_triangles) / n_rays, kernel.numRegs, set->n_checked, n,
         (unsigned long long)sum);
     fflush(stdout);
-    for (int i = 0; i < TRACE_N_ARRAYS; ++i) {
+    for (int i = 0; i < TRACE_N_COPIES; ++i) {
         CUDA_MUST(cudaFree(copies[i]));
     }
     *n_different += n;
@@ -355,11 +345,14 @@ main(int argc, char **argv)
         fprintf(stderr, "trace_cuda: %u rays (it must lie in [1, 2^30])\n", n_rays);
         return 2;
     }
+    CUDA_MUST(cudaSetDevice(0));
+    CUDA_MUST(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
     if (argc > 2) {
         n_wrong = bench(argv[2], n_rays, n_checked);
     }
     for (int i = 0; argc <= 2 && trace_scene_names[i] != NULL; ++i) {
         n_wrong += bench(trace_scene_names[i], n_rays, n_checked);
     }
+    CUDA_MUST(cudaStreamDestroy(stream));
     return n_wrong > 0 ? 1 : 0;
 }

@@ -6,16 +6,13 @@
 #define BVH_PASTE(name, width)  BVH_PASTE2(name, width)
 #define BVH_NAME(name)          BVH_PASTE(name, BVH_WIDTH)
 
-/** Copies the nodes that many rays pass into shared memory. They begin behind the roots. */
+/** Copies the first nodes of the top level, which many rays pass, into shared memory. */
 static __device__ __forceinline__ void
 BVH_NAME(top_load)(const trace_job *job, BVH_NAME(quant_node) * top)
 {
-    const BVH_NAME(quant_node) *const nodes = (const BVH_NAME(quant_node) *)job->scene.nodes;
-    const uint4 *const from = (const uint4 *)(nodes + job->first_top);
-    uint4 *const to = (uint4 *)top;
-    const uint32_t n = job->n_top * (uint32_t)(sizeof *top / sizeof *to);
-    for (uint32_t i = threadIdx.x; i < n; i += blockDim.x) {
-        to[i] = from[i];
+    const BVH_NAME(quant_node) *const nodes = (const BVH_NAME(quant_node) *)job->scene.top_nodes;
+    for (uint32_t i = threadIdx.x; i < job->n_top; i += blockDim.x) {
+        top[i] = nodes[i];
     }
     __syncthreads();
 }
@@ -25,11 +22,10 @@ static __device__ __forceinline__ bool
 BVH_NAME(top_advance)(const trace_job *job, const BVH_NAME(quant_node) * top, quant_walk *walk,
     quant_entry *stack, trace_work *work)
 {
-    const uint32_t place = walk->next - job->first_top;
-    if (quant_walk_is_at_leaf(walk) || place >= job->n_top) {
+    if (walk->next >= job->n_top || walk->inside != NO_PRIMITIVE) {
         return BVH_NAME(quant_walk_advance)(walk, stack, work);
     }
-    const BVH_NAME(quant_node) node = top[place];
+    const BVH_NAME(quant_node) node = top[walk->next];
     BVH_NAME(quant_walk_node)(walk, &node, stack);
     work->nodes += 1;
     return walk->next != BVH_EMPTY || quant_walk_pop(walk, stack);
@@ -83,8 +79,7 @@ __global__ static void
 __launch_bounds__(STAGED_THREADS, STAGED_BLOCKS_EACH)
     BVH_NAME(kernel_quant_staged)(const __grid_constant__ trace_job job)
 {
-    extern __shared__ uint4 shared[];
-    BVH_NAME(quant_node) *const top = (BVH_NAME(quant_node) *)shared;
+    CUDA_SHARED(BVH_NAME(quant_node), top);
     quant_entry stack[BVH_STACK(BVH_WIDTH)];
     quant_walk walk = quant_walk_make(&job.scene, job.rays);
     trace_work work = {0, 0};
