@@ -92,7 +92,8 @@ min3_i32(int32_t a, int32_t b, int32_t c)
 #endif
 }
 
-/* Which half of a word: a byte selector of a GPU, in which the host finds how far to shift. */
+/* Which half of a word, in 16 bits, of which higher ones do not matter: a byte selector of a GPU,
+ * in which the host finds how far to shift. */
 #define HALF_LOW  0x7104u
 #define HALF_HIGH 0x7324u
 
@@ -102,7 +103,9 @@ CHROMA2_HOST_DEVICE float
 half_to_float(uint32_t word, uint32_t half)
 {
 #if defined(__CUDA_ARCH__)
-    return __uint_as_float(__byte_perm(word, 0x3f000000u, half));
+    uint32_t bits; // not __byte_perm, which masks the selector first
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(bits) : "r"(word), "r"(0x3f000000u), "r"(half));
+    return __uint_as_float(bits);
 #else
     return bits_float(0x3f000000u | (word >> (half >> 5 & 16u) & 0xffffu) << 8);
 #endif

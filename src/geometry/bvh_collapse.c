@@ -16,7 +16,8 @@
 #include "geometry/bvh_quant_node_view.h"
 #undef BVH_WIDTH
 
-#define MAX_WIDTH 8
+#define MAX_WIDTH         8
+#define LEVEL_ORDER_NODES 1024
 
 /** The kinds of trees that there are: children of a node, and its size. */
 static const struct {
@@ -146,28 +147,62 @@ choose_lanes(const bvh_tree *tree, uint32_t root, uint32_t width, uint32_t lanes
     return n;
 }
 
-/** Writes the wide node `at` for a binary subtree; its children's nodes follow one another. */
-static void
-collapse_node(collapse *self, uint32_t root, uint32_t at)
+/** A binary subtree, and the wide node that it becomes. */
+typedef struct pending {
+    uint32_t root, at;
+} pending;
+
+/** Writes the wide node for a binary subtree, and gives its inner children, whose nodes follow one
+ *  another. */
+static uint32_t
+write_node(collapse *self, pending node, pending out_children[MAX_WIDTH])
 {
     uint32_t lanes[MAX_WIDTH];
-    uint32_t words[MAX_WIDTH];
     const bvh_tree_node *const nodes = self->tree->nodes;
-    const uint32_t n = choose_lanes(self->tree, root, forms[self->form].width, lanes);
+    const uint32_t n = choose_lanes(self->tree, node.root, forms[self->form].width, lanes);
+    uint32_t n_children = 0;
     for (uint32_t i = 0; i < n; ++i) {
         const bvh_tree_node *const child = nodes + lanes[i];
-        words[i] = child->n_items > 0
-                       ? bvh_leaf_word(self->first_item + child->first, child->n_items)
-                       : self->n_nodes++;
-    }
-    for (uint32_t i = 0; i < n; ++i) {
-        set_lane(self, at, i, nodes + lanes[i], words[i]);
-        if (nodes[lanes[i]].n_items == 0) {
-            collapse_node(self, lanes[i], words[i]);
+        uint32_t word = bvh_leaf_word(self->first_item + child->first, child->n_items);
+        if (child->n_items == 0) {
+            word = self->n_nodes++;
+            out_children[n_children].root = lanes[i];
+            out_children[n_children++].at = word;
         }
+        set_lane(self, node.at, i, child, word);
     }
     for (uint32_t i = n; i < forms[self->form].width; ++i) {
-        set_lane(self, at, i, NULL, BVH_EMPTY);
+        set_lane(self, node.at, i, NULL, BVH_EMPTY);
+    }
+    return n_children;
+}
+
+/** Writes a subtree, child by child. */
+static void
+collapse_subtree(collapse *self, pending node)
+{
+    pending children[MAX_WIDTH];
+    const uint32_t n = write_node(self, node, children);
+    for (uint32_t i = 0; i < n; ++i) {
+        collapse_subtree(self, children[i]);
+    }
+}
+
+/** Writes all nodes of a tree, those near its root level by level: most rays pass them, and a GPU
+ *  can keep copies of the first ones at hand. */
+static void
+collapse_nodes(collapse *self, uint32_t at)
+{
+    pending queue[LEVEL_ORDER_NODES + MAX_WIDTH];
+    uint32_t n_queued = 1;
+    queue[0].root = 0;
+    queue[0].at = at;
+    for (uint32_t i = 0; i < n_queued; ++i) {
+        if (n_queued < LEVEL_ORDER_NODES) {
+            n_queued += write_node(self, queue[i], queue + n_queued);
+        } else {
+            collapse_subtree(self, queue[i]);
+        }
     }
 }
 
@@ -184,7 +219,7 @@ collapse_tree(collapse *self, const bvh_tree *tree, uint32_t at)
         self->grids[at] = self->grid;
     }
     if (!is_empty) {
-        collapse_node(self, 0, at);
+        collapse_nodes(self, at);
         self->first_item += tree->n_items;
     }
     for (uint32_t i = 0; is_empty && i < forms[self->form].width; ++i) {

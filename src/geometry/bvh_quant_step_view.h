@@ -26,9 +26,10 @@ CHROMA2_HOST_DEVICE void
 BVH_NAME(quant_walk_node)(quant_walk *walk, const BVH_NAME(quant_node) * node, quant_entry *stack)
 {
     const quant_frame *const frame = &walk->frame;
-    const uint32_t *const near_half = frame->near_half;
-    const uint32_t far_half[3] = {near_half[0] ^ HALF_LOW ^ HALF_HIGH,
-        near_half[1] ^ HALF_LOW ^ HALF_HIGH, near_half[2] ^ HALF_LOW ^ HALF_HIGH};
+    const uint32_t turn = HALF_LOW ^ HALF_HIGH;
+    const uint32_t near_half[3] = {frame->halves, frame->halves >> 16, frame->half_z};
+    const uint32_t far_half[3] = {near_half[0] ^ turn, near_half[1] ^ turn, near_half[2] ^ turn};
+    const int32_t limit = (int32_t)float_bits(walk->search.best.t);
     int32_t keys[BVH_WIDTH];
     for (uint32_t i = 0; i < BVH_WIDTH; ++i) { // without branches: compilers make vectors of it
         int32_t near_t[3];
@@ -42,7 +43,7 @@ BVH_NAME(quant_walk_node)(quant_walk *walk, const BVH_NAME(quant_node) * node, q
         }
         const int32_t enter = max3_relu_i32(near_t[0], near_t[1], near_t[2]);
         const int32_t leave = min3_i32(far_t[0], far_t[1], far_t[2]);
-        keys[i] = enter <= leave && enter <= walk->limit ? enter : QUANT_FAR;
+        keys[i] = enter <= leave && enter <= limit ? enter : QUANT_FAR;
     }
     int32_t nearest = QUANT_FAR;
     walk->next = BVH_EMPTY;

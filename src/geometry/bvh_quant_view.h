@@ -6,19 +6,20 @@
  *      while (quant_walk_advance4(&walk, stack, &work)) {}
  *      walk.search.best                                    // is the nearest hit
  *
- *  The order of visits is that of bvh_trace_view.h but for where equal distances are, and so is the
- *  rule for what may be left out. Included by trace_view.h. */
+ *  The rule for what may be left out is that of bvh_trace_view.h; the order of visits too, but among
+ *  the children of a node after the nearest. Included by trace_view.h. */
 #pragma once
 #include "geometry/trace_search_view.h"
 
 /* A box test asks at which t the ray passes each plane, base + extent f, widened by the pad:
  *
- *      t + zone = f scale + bias     scale = extent / direction
- *                                    bias  = (base - origin -+ pad) / direction + zone
+ *      t = f scale + bias     scale = extent / direction
+ *                             bias  = (base - origin -+ pad) / direction
  *
- *  Everything that may count lies at t + zone >= 0, so the bits of these floats compare as integers
- *  (max3_relu_i32): a ray that enters behind the zone enters at 0, one that leaves there misses.
- *  None is NaN: f is at least 1, slopes are limited, and so are sums.
+ *  The pad has the zone in it, so that the box of a triangle met at t >= -zone holds the origin or
+ *  lies ahead: it is entered at t <= the triangle's and left at t > 0. Then bits of floats compare
+ *  as integers (max3_relu_i32): a ray that enters behind the origin enters at 0, one that leaves
+ *  there misses. None is NaN: f is at least 1, slopes are limited, and so are sums.
  *
  *  Rounding, in units of 2^-24 of the largest coordinate in the frame, of origin or box: origin with
  *  pad 1, difference to base 4, 1 / direction 2, scale 4, bias 4, t 2; together 17, on top of what
@@ -28,14 +29,15 @@
  *
  *  A direction's component below 1 / QUANT_STEEPEST counts as that: on its way through the scene, 8
  *  times the largest coordinate long at most, the ray then is off by 2^-37 of it. Planes that it
- *  does not reach are at a pad's distance, 2^-19 of it, or more: it reaches them at 2^21 of it. */
+ *  does not reach are at half a pad's distance, 2^-19 of it, or more: it reaches them at 2^21 of it.
+ */
 #define QUANT_PAD      2.0f
 #define QUANT_STEEPEST 0x1p40f
 
 /** No lane is met at this key, and nothing is further away. */
 #define QUANT_FAR 0x7fffffff
 
-/** A subtree to visit; no hit in it is nearer than its key, bits of t + zone. */
+/** A subtree to visit; no hit in it is nearer than its key, the bits of a t. */
 typedef struct CHROMA2_ALIGNED(8) quant_entry {
     int32_t key;
     uint32_t child; // BVH_EMPTY: back to world coordinates
@@ -44,50 +46,45 @@ typedef struct CHROMA2_ALIGNED(8) quant_entry {
 /** A ray in the frame of one tree, for boxes on its grid. */
 typedef struct quant_frame {
     float scale[3], near_bias[3], far_bias[3];
-    uint32_t near_half[3]; // where a word holds the plane that the ray passes first
+    uint32_t halves; // x and y: where a word holds the plane that the ray passes first
+    uint32_t half_z;
 } quant_frame;
 
-/** A search under way: scene and ray live longer than it; the stack is the caller's, so that this
- *  fits into registers. */
+/** A search under way: scene and ray live longer than it. Small, to fit into registers; the stack
+ *  is the caller's. */
 typedef struct quant_walk {
     trace_search search;
     quant_frame frame;
     uint32_t inside; // the placement whose frame this is; NO_PRIMITIVE: the world's
     uint32_t next;   // child word that comes next, BVH_EMPTY: take it from the stack
     uint32_t height; // of the stack
-    int32_t limit;   // key of the nearest hit so far
 } quant_walk;
 
-CHROMA2_HOST_DEVICE void
+/** Returns where a word holds the plane that the ray passes first: HALF_*. */
+CHROMA2_HOST_DEVICE uint32_t
 quant_frame_axis(quant_frame *frame, uint32_t axis, const tree_grid *grid, float origin,
-    float direction, float pad, float zone)
+    float direction, float pad)
 {
     const float inverse = clamp_float(1.0f / direction, -QUANT_STEEPEST, QUANT_STEEPEST);
     const bool backward = inverse < 0.0f; // of -0 too
     const float near_origin = backward ? origin - pad : origin + pad;
     const float far_origin = backward ? origin + pad : origin - pad;
     frame->scale[axis] = grid->extent[axis] * inverse;
-    frame->near_bias[axis] = fmaf(grid->base[axis] - near_origin, inverse, zone);
-    frame->far_bias[axis] = fmaf(grid->base[axis] - far_origin, inverse, zone);
-    frame->near_half[axis] = backward ? HALF_HIGH : HALF_LOW;
+    frame->near_bias[axis] = (grid->base[axis] - near_origin) * inverse;
+    frame->far_bias[axis] = (grid->base[axis] - far_origin) * inverse;
+    return backward ? HALF_HIGH : HALF_LOW;
 }
 
 CHROMA2_HOST_DEVICE quant_frame
 quant_frame_make(const scene_view *scene, const tree_grid *grid, const trace_line *line)
 {
-    const float pad = QUANT_PAD * line->pad;
+    const float pad = QUANT_PAD * line->pad + scene->zone_mm;
     quant_frame frame;
-    quant_frame_axis(&frame, 0, grid, line->origin.x, line->direction.x, pad, scene->zone_mm);
-    quant_frame_axis(&frame, 1, grid, line->origin.y, line->direction.y, pad, scene->zone_mm);
-    quant_frame_axis(&frame, 2, grid, line->origin.z, line->direction.z, pad, scene->zone_mm);
+    const uint32_t x = quant_frame_axis(&frame, 0, grid, line->origin.x, line->direction.x, pad);
+    const uint32_t y = quant_frame_axis(&frame, 1, grid, line->origin.y, line->direction.y, pad);
+    frame.halves = x | y << 16;
+    frame.half_z = quant_frame_axis(&frame, 2, grid, line->origin.z, line->direction.z, pad);
     return frame;
-}
-
-/** Not for t_max < 0, with which nothing counts: then nothing is met. */
-CHROMA2_HOST_DEVICE int32_t
-quant_limit(const trace_search *search)
-{
-    return (int32_t)float_bits(search->best.t + search->scene->zone_mm);
 }
 
 /** A search that has not looked at anything yet. */
@@ -101,7 +98,6 @@ quant_walk_make(const scene_view *scene, const trace_ray *ray)
     walk.inside = NO_PRIMITIVE;
     walk.next = 0;
     walk.height = 0;
-    walk.limit = quant_limit(&walk.search);
     return walk;
 }
 
@@ -138,7 +134,7 @@ quant_walk_pop(quant_walk *walk, const quant_entry *stack)
             const trace_line line = trace_world_line(scene, walk->search.ray);
             walk->frame = quant_frame_make(scene, scene->top_grids, &line);
             walk->inside = NO_PRIMITIVE;
-        } else if (entry.key <= walk->limit) {
+        } else if (bits_float((uint32_t)entry.key) <= walk->search.best.t) {
             walk->next = entry.child;
             return true;
         }
@@ -186,7 +182,6 @@ quant_walk_leaf(quant_walk *walk, quant_entry *stack, trace_work *work)
         quant_walk_test(walk, &item);
     }
     work->triangles += n_items;
-    walk->limit = quant_limit(&walk->search);
 }
 
 #define BVH_WIDTH 4

@@ -55,7 +55,7 @@ trace_search_make(const scene_view *scene, const trace_ray *ray)
     trace_search search;
     search.scene = scene;
     search.ray = ray;
-    search.setup = trace_setup_make(ray->origin, ray->direction);
+    search.setup = trace_setup_make(ray->direction);
     search.best.t = ray->t_max;
     search.best.primitive = NO_PRIMITIVE;
     search.best.placement = NO_PRIMITIVE;
@@ -89,7 +89,8 @@ trace_test_corners(
 {
     const scene_view *const scene = search->scene;
     triangle_hit met;
-    if (!triangle_intersect(&search->setup, corner, &met) || !(met.t >= -scene->zone_mm)) {
+    if (!triangle_intersect(&search->setup, search->ray->origin, corner, &met) ||
+        !(met.t >= -scene->zone_mm)) {
         return;
     }
     trace_hit candidate;
@@ -104,8 +105,7 @@ trace_test_corners(
     candidate.t = met.t > 0.0f ? met.t : 0.0f;
     if (candidate.t < search->best.t ||
         (candidate.t == search->best.t && candidate.primitive < search->best.primitive &&
-            search->best.primitive !=
-                NO_PRIMITIVE)) { // with none so far best.t is t_max: exclusive
+            search->best.primitive != NO_PRIMITIVE)) { // if there is none, t is t_max: exclusive
         search->best = candidate;
     }
 }

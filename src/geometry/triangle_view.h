@@ -10,12 +10,15 @@
 #pragma once
 #include "base/vec3.h"
 
-/** A ray after the shear that makes it the z axis: one for all its triangles. */
+/** The shear that makes a direction the z axis: one for all triangles of a ray. */
 typedef struct trace_setup {
-    vec3 origin;
-    uint32_t kx, ky, kz; // kz: axis of the largest direction component
     float sx, sy, sz;
+    uint32_t axes; // kx | ky << 3 | kz << 6, each AXIS_*; kz: of the largest direction component
 } trace_setup;
+
+#define AXIS_X 1u
+#define AXIS_Y 2u
+#define AXIS_Z 4u
 
 /** Where a ray's line meets a triangle. */
 typedef struct triangle_hit {
@@ -24,32 +27,33 @@ typedef struct triangle_hit {
     float weight[3];       // of v0, v1, v2; divide by their sum for barycentric coordinates
 } triangle_hit;
 
+/** The component that the low bits name: AXIS_*. */
 CHROMA2_HOST_DEVICE float
 vec3_component(vec3 v, uint32_t axis)
 {
-    return axis == 0 ? v.x : (axis == 1 ? v.y : v.z);
+    return (axis & AXIS_X) != 0 ? v.x : ((axis & AXIS_Y) != 0 ? v.y : v.z);
 }
 
 CHROMA2_HOST_DEVICE trace_setup
-trace_setup_make(vec3 origin, vec3 direction)
+trace_setup_make(vec3 direction)
 {
     const float x = fabsf(direction.x);
     const float y = fabsf(direction.y);
     const float z = fabsf(direction.z);
-    trace_setup s;
-    s.origin = origin;
-    s.kz = x > y ? (x > z ? 0u : 2u) : (y > z ? 1u : 2u);
-    s.kx = s.kz == 2 ? 0u : s.kz + 1u;
-    s.ky = s.kx == 2 ? 0u : s.kx + 1u;
-    const float along = vec3_component(direction, s.kz);
+    const uint32_t kz = x > y ? (x > z ? AXIS_X : AXIS_Z) : (y > z ? AXIS_Y : AXIS_Z);
+    uint32_t kx = kz == AXIS_Z ? AXIS_X : kz << 1;
+    uint32_t ky = kx == AXIS_Z ? AXIS_X : kx << 1;
+    const float along = vec3_component(direction, kz);
     if (along < 0.0f) { // keeps the triangles' orientation
-        const uint32_t kx = s.kx;
-        s.kx = s.ky;
-        s.ky = kx;
+        const uint32_t k = kx;
+        kx = ky;
+        ky = k;
     }
-    s.sx = vec3_component(direction, s.kx) / along;
-    s.sy = vec3_component(direction, s.ky) / along;
+    trace_setup s;
+    s.sx = vec3_component(direction, kx) / along;
+    s.sy = vec3_component(direction, ky) / along;
     s.sz = 1.0f / along;
+    s.axes = kx | ky << 3 | kz << 6;
     return s;
 }
 
@@ -63,20 +67,23 @@ triangle_edge(float a, float b, float c, float d)
 /** Whether the line of the ray meets the triangle, edges and corners included; a degenerate or
  *  edge-on triangle is never met. out_hit is written only then. */
 CHROMA2_HOST_DEVICE bool
-triangle_intersect(const trace_setup *s, const vec3 corner[3], triangle_hit *out_hit)
+triangle_intersect(const trace_setup *s, vec3 origin, const vec3 corner[3], triangle_hit *out_hit)
 {
-    const vec3 a = vec3_sub(corner[0], s->origin);
-    const vec3 b = vec3_sub(corner[1], s->origin);
-    const vec3 c = vec3_sub(corner[2], s->origin);
-    const float az = vec3_component(a, s->kz);
-    const float bz = vec3_component(b, s->kz);
-    const float cz = vec3_component(c, s->kz);
-    const float ax = vec3_component(a, s->kx) - s->sx * az;
-    const float ay = vec3_component(a, s->ky) - s->sy * az;
-    const float bx = vec3_component(b, s->kx) - s->sx * bz;
-    const float by = vec3_component(b, s->ky) - s->sy * bz;
-    const float cx = vec3_component(c, s->kx) - s->sx * cz;
-    const float cy = vec3_component(c, s->ky) - s->sy * cz;
+    const vec3 a = vec3_sub(corner[0], origin);
+    const vec3 b = vec3_sub(corner[1], origin);
+    const vec3 c = vec3_sub(corner[2], origin);
+    const uint32_t kx = s->axes;
+    const uint32_t ky = s->axes >> 3;
+    const uint32_t kz = s->axes >> 6;
+    const float az = vec3_component(a, kz);
+    const float bz = vec3_component(b, kz);
+    const float cz = vec3_component(c, kz);
+    const float ax = vec3_component(a, kx) - s->sx * az;
+    const float ay = vec3_component(a, ky) - s->sy * az;
+    const float bx = vec3_component(b, kx) - s->sx * bz;
+    const float by = vec3_component(b, ky) - s->sy * bz;
+    const float cx = vec3_component(c, kx) - s->sx * cz;
+    const float cy = vec3_component(c, ky) - s->sy * cz;
     const float u = cx * by - cy * bx;
     const float v = ax * cy - ay * cx;
     const float w = bx * ay - by * ax;

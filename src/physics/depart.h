@@ -29,8 +29,8 @@ facet_of(const vec3 corner[3], const trace_ray *ray)
     const vec3 cross = cross_exact(vec3_sub(corner[1], corner[0]), vec3_sub(corner[2], corner[1]));
     f.twice_area = vec3_length(cross);
     f.normal = vec3_scale(cross, 1.0f / f.twice_area);
-    const trace_setup setup = trace_setup_make(ray->origin, ray->direction);
-    if (!triangle_intersect(&setup, corner, &met)) {
+    const trace_setup setup = trace_setup_make(ray->direction);
+    if (!triangle_intersect(&setup, ray->origin, corner, &met)) {
         met.weight[0] = met.weight[1] = met.weight[2] = 1.0f; // only for hits made by hand
     }
     const float sum = met.weight[0] + met.weight[1] + met.weight[2];

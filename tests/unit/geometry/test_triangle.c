@@ -114,9 +114,9 @@ test_exact_arithmetic(void **state)
         const exact_case c = draw_case(&random, i);
         const exact_answer expected = exact_intersect(&c);
         const vec3 corner[3] = {to_vec3(c.corner[0]), to_vec3(c.corner[1]), to_vec3(c.corner[2])};
-        const trace_setup setup = trace_setup_make(to_vec3(c.origin), to_vec3(c.direction));
+        const trace_setup setup = trace_setup_make(to_vec3(c.direction));
         triangle_hit met = {0.0f, 0, {0.0f, 0.0f, 0.0f}};
-        const int is_hit = triangle_intersect(&setup, corner, &met) ? 1 : 0;
+        const int is_hit = triangle_intersect(&setup, to_vec3(c.origin), corner, &met) ? 1 : 0;
         if (is_hit != expected.is_hit) {
             fail_msg("case %u: hit %d, exactly %d", i, is_hit, expected.is_hit);
         }
@@ -157,12 +157,13 @@ test_shared_edges_do_not_leak(void **state)
             continue;
         }
         const vec3 aim = vec3_add_scaled(v[0], toy_uniform(&random, 0.05f, 0.95f), edge);
-        const trace_setup setup = trace_setup_make(
-            vec3_add_scaled(aim, -s * toy_uniform(&random, 0.0f, 3.0f), direction), direction);
+        const vec3 origin = vec3_add_scaled(aim, -s * toy_uniform(&random, 0.0f, 3.0f), direction);
+        const trace_setup setup = trace_setup_make(direction);
         const vec3 first[3] = {v[0], v[1], v[2]};
         const vec3 second[3] = {v[1], v[0], v[3]};
         triangle_hit met;
-        if (!triangle_intersect(&setup, first, &met) && !triangle_intersect(&setup, second, &met)) {
+        if (!triangle_intersect(&setup, origin, first, &met) &&
+            !triangle_intersect(&setup, origin, second, &met)) {
             fail_msg("case %u leaks", i);
         }
     }
@@ -183,10 +184,10 @@ test_equal_corners_are_never_met(void **state)
         corner[(i + 2) % 3] = i % 5 == 0 ? corner[i % 3] : corner[(i + 2) % 3];
         const vec3 direction = i % 2 == 0 ? toy_direction(&random) : vec3_make(0.0f, 0.0f, 1.0f);
         const vec3 aim = vec3_scale(vec3_add(corner[i % 3], corner[(i + 2) % 3]), 0.5f);
-        const trace_setup setup = trace_setup_make(
-            vec3_add_scaled(i % 7 == 0 ? corner[0] : aim, -4.0f, direction), direction);
+        const vec3 origin = vec3_add_scaled(i % 7 == 0 ? corner[0] : aim, -4.0f, direction);
+        const trace_setup setup = trace_setup_make(direction);
         triangle_hit met;
-        assert_false(triangle_intersect(&setup, corner, &met));
+        assert_false(triangle_intersect(&setup, origin, corner, &met));
         toy_mesh_reset(&mesh);
     }
 }
@@ -206,13 +207,12 @@ test_negative_zero_is_zero(void **state)
         with[i % 3] = without[i % 3] = i % 2 == 0 ? 1.0f : -1.0f;
         const vec3 origin =
             i % 4 < 2 ? corner[0] : vec3_scale(vec3_add(corner[0], corner[1]), 0.5f);
-        const trace_setup a = trace_setup_make(origin, vec3_make(with[0], with[1], with[2]));
-        const trace_setup b =
-            trace_setup_make(origin, vec3_make(without[0], without[1], without[2]));
+        const trace_setup a = trace_setup_make(vec3_make(with[0], with[1], with[2]));
+        const trace_setup b = trace_setup_make(vec3_make(without[0], without[1], without[2]));
         triangle_hit met_a = {0.0f, 0, {0.0f, 0.0f, 0.0f}};
         triangle_hit met_b = met_a;
-        assert_int_equal(
-            triangle_intersect(&a, corner, &met_a), triangle_intersect(&b, corner, &met_b));
+        assert_int_equal(triangle_intersect(&a, origin, corner, &met_a),
+            triangle_intersect(&b, origin, corner, &met_b));
         assert_true(met_a.t == met_b.t);
         assert_int_equal(met_a.from_outside, met_b.from_outside);
         toy_mesh_reset(&mesh);
@@ -225,10 +225,9 @@ test_weights_are_barycentric(void **state)
     (void)state;
     const vec3 corner[3] = {
         vec3_make(0.0f, 0.0f, 0.0f), vec3_make(4.0f, 0.0f, 0.0f), vec3_make(0.0f, 4.0f, 0.0f)};
-    const trace_setup setup =
-        trace_setup_make(vec3_make(1.0f, 2.0f, 3.0f), vec3_make(0.0f, 0.0f, -1.0f));
+    const trace_setup setup = trace_setup_make(vec3_make(0.0f, 0.0f, -1.0f));
     triangle_hit met;
-    assert_true(triangle_intersect(&setup, corner, &met));
+    assert_true(triangle_intersect(&setup, vec3_make(1.0f, 2.0f, 3.0f), corner, &met));
     const float sum = met.weight[0] + met.weight[1] + met.weight[2];
     assert_true(met.t == 3.0f && met.from_outside == 1);
     assert_true(met.weight[0] / sum == 0.25f);
