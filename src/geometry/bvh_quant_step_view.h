@@ -29,7 +29,7 @@ BVH_NAME(quant_walk_node)(quant_walk *walk, const BVH_NAME(quant_node) * node, q
     const uint32_t turn = HALF_LOW ^ HALF_HIGH;
     const uint32_t near_half[3] = {frame->halves, frame->halves >> 16, frame->half_z};
     const uint32_t far_half[3] = {near_half[0] ^ turn, near_half[1] ^ turn, near_half[2] ^ turn};
-    const int32_t limit = (int32_t)float_bits(walk->search.best.t);
+    const int32_t limit = (int32_t)float_bits(walk->search.t);
     int32_t keys[BVH_WIDTH];
     for (uint32_t i = 0; i < BVH_WIDTH; ++i) { // without branches: compilers make vectors of it
         int32_t near_t[3];
@@ -82,7 +82,7 @@ BVH_NAME(trace_quant)(const scene_view *scene, const trace_ray *ray, trace_work 
     quant_walk walk = quant_walk_make(scene, ray);
     while (BVH_NAME(quant_walk_advance)(&walk, stack, work)) {
     }
-    return walk.search.best;
+    return trace_search_hit(&walk.search);
 }
 
 #undef BVH_NAME

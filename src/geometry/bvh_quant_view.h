@@ -4,7 +4,7 @@
  *
  *      quant_walk walk = quant_walk_make(scene, &ray);
  *      while (quant_walk_advance4(&walk, stack, &work)) {}
- *      walk.search.best                                    // is the nearest hit
+ *      hit = trace_search_hit(&walk.search);
  *
  *  The rule for what may be left out is that of bvh_trace_view.h; the order of visits too, but among
  *  the children of a node after the nearest. Included by trace_view.h. */
@@ -134,7 +134,7 @@ quant_walk_pop(quant_walk *walk, const quant_entry *stack)
             const trace_line line = trace_world_line(scene, walk->search.ray);
             walk->frame = quant_frame_make(scene, scene->top_grids, &line);
             walk->inside = NO_PRIMITIVE;
-        } else if (bits_float((uint32_t)entry.key) <= walk->search.best.t) {
+        } else if (bits_float((uint32_t)entry.key) <= walk->search.t) {
             walk->next = entry.child;
             return true;
         }

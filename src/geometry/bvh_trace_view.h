@@ -92,13 +92,13 @@ BVH_NAME(trace_wide)(const scene_view *scene, const trace_ray *ray, trace_work *
     stack[0].child = 0;
     while (height > 0) {
         const BVH_NAME(bvh_entry) entry = stack[--height];
-        if (bits_float(entry.key) > search.best.t) {
+        if (bits_float(entry.key) > search.t) {
             continue;
         }
         if (entry.child < BVH_LEAF) {
             uint32_t keys[BVH_WIDTH];
             const BVH_NAME(bvh_node) *const node = nodes + entry.child;
-            BVH_NAME(bvh_boxes_test)(node, &frame, -scene->zone_mm, search.best.t, keys);
+            BVH_NAME(bvh_boxes_test)(node, &frame, -scene->zone_mm, search.t, keys);
             height = BVH_NAME(bvh_push)(node, keys, stack, height);
             work->nodes += 1;
         } else if (entry.child == BVH_EMPTY) {
@@ -129,7 +129,7 @@ BVH_NAME(trace_wide)(const scene_view *scene, const trace_ray *ray, trace_work *
             }
         }
     }
-    return search.best;
+    return trace_search_hit(&search);
 }
 
 #undef BVH_NAME

@@ -41,12 +41,14 @@ typedef struct trace_work {
     uint32_t nodes, triangles;
 } trace_work;
 
-/** A search under way: the ray, its shear, and the nearest hit so far (t_max if none). */
+/** A search under way: the ray, its shear, and the nearest hit so far, in few words. */
 typedef struct trace_search {
     const scene_view *scene;
     const trace_ray *ray;
     trace_setup setup;
-    trace_hit best;
+    float t;            // t_max if there is none
+    uint32_t placement; // NO_PRIMITIVE: none
+    uint32_t face;      // its triangle, local to the placement | from_outside << 31
 } trace_search;
 
 CHROMA2_HOST_DEVICE trace_search
@@ -56,29 +58,53 @@ trace_search_make(const scene_view *scene, const trace_ray *ray)
     search.scene = scene;
     search.ray = ray;
     search.setup = trace_setup_make(ray->direction);
-    search.best.t = ray->t_max;
-    search.best.primitive = NO_PRIMITIVE;
-    search.best.placement = NO_PRIMITIVE;
-    search.best.triangle = NO_PRIMITIVE;
-    search.best.from_outside = 0;
+    search.t = ray->t_max;
+    search.placement = NO_PRIMITIVE;
+    search.face = 0;
     return search;
+}
+
+/** What a search has found. */
+CHROMA2_HOST_DEVICE trace_hit
+trace_search_hit(const trace_search *search)
+{
+    const bool is_hit = search->placement != NO_PRIMITIVE;
+    trace_hit hit;
+    hit.t = search->t;
+    hit.placement = search->placement;
+    hit.triangle = is_hit ? search->face & 0x7fffffffu : NO_PRIMITIVE;
+    hit.primitive = is_hit ? search->scene->placements[hit.placement].first_primitive + hit.triangle
+                           : NO_PRIMITIVE;
+    hit.from_outside = search->face >> 31;
+    return hit;
 }
 
 /** Whether a triangle met within the zone counts: see the head of this file. */
 CHROMA2_HOST_DEVICE bool
-trace_counts_in_zone(const trace_search *search, const vec3 corner[3], const trace_hit *candidate)
+trace_counts_in_zone(
+    const trace_search *search, uint32_t from_outside, uint32_t placement, uint32_t triangle)
 {
     const trace_ray *const ray = search->ray;
-    if (candidate->primitive == ray->last) {
+    const placement_record *const placed = search->scene->placements + placement;
+    if (placed->first_primitive + triangle == ray->last) {
         return false;
     }
-    const scene_view *const scene = search->scene;
-    const interface_record media =
-        scene_interface(scene, scene->placements + candidate->placement, candidate->triangle);
+    const interface_record media = scene_interface(search->scene, placed, triangle);
     if (ray->medium == NO_MEDIUM || media.inside == media.outside) {
-        return triangle_is_ahead(ray->origin, corner, candidate->from_outside);
+        vec3 corner[3]; // again: the callers' need not wait in registers
+        scene_corners(search->scene, placed, triangle, corner);
+        return triangle_is_ahead(ray->origin, corner, from_outside);
     }
-    return (candidate->from_outside != 0 ? media.outside : media.inside) == ray->medium;
+    return (from_outside != 0 ? media.outside : media.inside) == ray->medium;
+}
+
+/** Of two triangles at the same t, the one with the lower primitive id; ids follow placements. */
+CHROMA2_HOST_DEVICE bool
+trace_wins_tie(const trace_search *search, uint32_t placement, uint32_t triangle)
+{
+    return search->placement != NO_PRIMITIVE && // if there is none, t is t_max: exclusive
+           (placement < search->placement ||
+               (placement == search->placement && triangle < (search->face & 0x7fffffffu)));
 }
 
 /** Tests one triangle, whose world corners the caller has, and keeps it if it counts and is nearer:
@@ -87,26 +113,21 @@ CHROMA2_HOST_DEVICE void
 trace_test_corners(
     trace_search *search, uint32_t placement, uint32_t triangle, const vec3 corner[3])
 {
-    const scene_view *const scene = search->scene;
+    const float zone_mm = search->scene->zone_mm;
     triangle_hit met;
     if (!triangle_intersect(&search->setup, search->ray->origin, corner, &met) ||
-        !(met.t >= -scene->zone_mm)) {
+        !(met.t >= -zone_mm)) {
         return;
     }
-    trace_hit candidate;
-    candidate.t = met.t;
-    candidate.primitive = scene->placements[placement].first_primitive + triangle;
-    candidate.placement = placement;
-    candidate.triangle = triangle;
-    candidate.from_outside = met.from_outside;
-    if (met.t <= scene->zone_mm && !trace_counts_in_zone(search, corner, &candidate)) {
+    if (met.t <= zone_mm &&
+        !trace_counts_in_zone(search, met.from_outside, placement, triangle)) {
         return;
     }
-    candidate.t = met.t > 0.0f ? met.t : 0.0f;
-    if (candidate.t < search->best.t ||
-        (candidate.t == search->best.t && candidate.primitive < search->best.primitive &&
-            search->best.primitive != NO_PRIMITIVE)) { // if there is none, t is t_max: exclusive
-        search->best = candidate;
+    const float t = met.t > 0.0f ? met.t : 0.0f;
+    if (t < search->t || (t == search->t && trace_wins_tie(search, placement, triangle))) {
+        search->t = t;
+        search->placement = placement;
+        search->face = triangle | met.from_outside << 31;
     }
 }
 
@@ -132,7 +153,7 @@ trace_brute(const scene_view *scene, const trace_ray *ray, trace_work *work)
         }
         work->triangles += n_triangles;
     }
-    return search.best;
+    return trace_search_hit(&search);
 }
 
 /** A ray for boxes: where it runs in the frame of one tree, and by how much the boxes there are

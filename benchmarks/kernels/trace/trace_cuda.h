@@ -62,7 +62,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         }
         for (;;) {
             if (is_live && !BVH_NAME(quant_walk_advance)(&walk, stack, &work)) {
-                job_answer(&job, mine, walk.search.best);
+                job_answer(&job, mine, trace_search_hit(&walk.search));
                 is_live = false;
                 mine = job.n_rays;
             }
@@ -94,7 +94,7 @@ __launch_bounds__(STAGED_THREADS, STAGED_BLOCKS_EACH)
         }
         for (;;) {
             if (is_live && !BVH_NAME(top_advance)(&job, top, &walk, stack, &work)) {
-                job_answer(&job, mine, walk.search.best);
+                job_answer(&job, mine, trace_search_hit(&walk.search));
                 is_live = false;
                 mine = job.n_rays;
             }

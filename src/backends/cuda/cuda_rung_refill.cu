@@ -30,7 +30,8 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         uint32_t end = PROPAGATE_GOES_ON;
         bool begins = false;
         if (state == LANE_HAS_HIT) {
-            end = lane_end(&whole, store, place, search.walk.search.best, search.work, &tally);
+            end = lane_end(
+                &whole, store, place, trace_search_hit(&search.walk.search), search.work, &tally);
             begins = end == PROPAGATE_GOES_ON;
         }
         __syncwarp();
