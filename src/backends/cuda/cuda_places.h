@@ -30,9 +30,9 @@ place_store_make(uint32_t *words, uint32_t n_places)
 static __device__ __forceinline__ void
 place_put_hit(const place_store *store, uint32_t place, const lane_search *search)
 {
-    const trace_hit *const hit = &search->walk.search.best;
-    const uint32_t words[HIT_WORDS] = {float_bits(hit->t), hit->primitive, hit->placement,
-        hit->triangle, hit->from_outside, search->work.nodes, search->work.triangles};
+    const trace_hit hit = trace_search_hit(&search->walk.search);
+    const uint32_t words[HIT_WORDS] = {float_bits(hit.t), hit.primitive, hit.placement,
+        hit.triangle, hit.from_outside, search->work.nodes, search->work.triangles};
     for (uint32_t w = 0; w < HIT_WORDS; ++w) {
         store->hits[w * store->photons.n_places + place] = words[w];
     }

@@ -104,11 +104,12 @@ __launch_bounds__(WAVE_THREADS, BLOCKS_EACH)
         }
         if (searches && !quant_walk_advance4(&walk, stack, &work)) {
             wave_record *const record = records + i;
-            record->t = walk.search.best.t;
-            record->primitive = walk.search.best.primitive;
-            record->placement = walk.search.best.placement;
-            record->triangle = walk.search.best.triangle;
-            record->from_outside = walk.search.best.from_outside;
+            const trace_hit hit = trace_search_hit(&walk.search);
+            record->t = hit.t;
+            record->primitive = hit.primitive;
+            record->placement = hit.placement;
+            record->triangle = hit.triangle;
+            record->from_outside = hit.from_outside;
             record->nodes = work.nodes;
             record->triangles = work.triangles;
             searches = false;
