@@ -38,7 +38,8 @@ def test_shown_python_runs(page, capsys):
 
 def surroundings():
     """What the pages take for granted: a session on a small detector, an event, its result."""
-    session = chroma2.Session("cpu", water_box(), 1, memory_bytes=64 << 20)
+    detector = water_box()
+    session = chroma2.Session("cpu", detector, 1, memory_bytes=64 << 20)
     light = chroma2.sources.isotropic(n=2000)
     descriptor = chroma2.EventDescriptor(
         sources=light, event_id=0, keep=("hits", "photons_end"), n_photons=2000
@@ -47,6 +48,7 @@ def surroundings():
     names = {
         "np": np,
         "chroma2": chroma2,
+        "detector": detector,
         "session": session,
         "light": light,
         "descriptor": descriptor,
@@ -66,9 +68,11 @@ def test_python_of_howtos_runs(page, capsys):
     """Block by block; ids of photons are made to fit a small event."""
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S)
     names = surroundings()
-    with names["session"]:
-        for code in blocks:
-            exec(compile(code.replace("90417", "1417"), page, "exec"), names)
+    given = names["session"]
+    for code in blocks:
+        exec(compile(code.replace("90417", "1417"), page, "exec"), names)
+    for session in {given, names["session"]}:
+        session.close()
 
 
 @pytest.mark.parametrize("page", PAGES)
