@@ -10,6 +10,18 @@ typedef struct chroma2_session chroma2_session;
 #define CHROMA2_DEVICE_CPU (-1)
 #define CHROMA2_DEVICE_ANY (-2) // the first GPU if there is one, else the CPU
 
+/** A switch of the physics, its values in the presets "chroma" and "precise". Strings live for ever.
+ */
+typedef struct chroma2_physics_switch {
+    uint32_t size_bytes;
+    uint32_t chroma, precise;
+    const char *name, *meaning;
+} chroma2_physics_switch;
+
+/** errors  INVALID_ARGUMENT: there is no switch of this number; they run from 0 */
+CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_physics_switch_at(
+    uint32_t index, chroma2_physics_switch *out_switch);
+
 /** 0 (or NULL) in any field asks for the default. */
 typedef struct chroma2_session_options {
     uint32_t size_bytes;
@@ -45,7 +57,7 @@ typedef struct chroma2_session_info {
     char backend[32];    // "cpu"
     char device[128];    // "x86-64-v3, 2 threads"
     char physics[32];    // preset
-    char switches[256];  // "timing=phase mirror_polarization=0 ..."
+    char switches[256];  // "timing=0 mirror_polarization=0 ..."
     char arithmetic[32]; // version of the arithmetic: same text, same bits
     uint64_t seed;
     uint64_t memory_bytes; // pages + rings + staging

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from chroma2.mesh import Mesh
     from chroma2.photons import Photons
     from chroma2.result import Hits, Ledger, Part, PhotonsEnd, Result, Table, Tracks
-    from chroma2.session import Session
+    from chroma2.session import Session, physics_switches
 
 _LAZY = {
     "Channels": "detector",
@@ -85,6 +85,7 @@ _LAZY = {
     "Table": "result",
     "Tracks": "result",
     "Session": "session",
+    "physics_switches": "session",
 }
 _MODULES = (
     "demo",
@@ -148,6 +149,7 @@ __all__ = [
     "io",
     "make",
     "optics",
+    "physics_switches",
     "plot",
     "sources",
     "surface_models",

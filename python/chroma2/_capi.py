@@ -271,6 +271,25 @@ def surface_models() -> list[dict[str, Any]]:
     return models
 
 
+class PhysicsSwitch(NamedTuple):
+    """A switch of the physics, and its value in either preset."""
+
+    name: str
+    chroma: int
+    precise: int
+    meaning: str
+
+
+def physics_switches() -> list[PhysicsSwitch]:
+    """Every switch of the physics."""
+    switches: list[PhysicsSwitch] = []
+    s = ffi.new("chroma2_physics_switch *")
+    s.size_bytes = ffi.sizeof("chroma2_physics_switch")
+    while lib.chroma2_physics_switch_at(len(switches), s) == lib.CHROMA2_OK:
+        switches.append(PhysicsSwitch(text(s.name), int(s.chroma), int(s.precise), text(s.meaning)))
+    return switches
+
+
 def _fill_solid(target: Any, record: SolidRecord) -> None:
     target.solid_id = record.solid_id
     target.channel_index = record.channel_index

@@ -135,10 +135,7 @@ def _describe(session: Session) -> None:
     i = session.info
     _say("backend", f"{i['backend']} ({i['device']})")
     _say("physics preset", i["physics"])
-    switches = dict(s.partition("=")[::2] for s in str(i["switches"]).split())
-    timing = switches.get("timing", "?")
-    meaning = {"0": "phase velocity", "1": "group velocity"}.get(timing)
-    _say("timing switch", f"{timing} ({meaning})" if meaning else timing)
+    _say_switches(str(i["switches"]))
     scene = session.scene
     _say(
         "detector",
@@ -148,6 +145,14 @@ def _describe(session: Session) -> None:
     seconds = float(scene.info["commit_s"]) + float(i["tree_build_s"])
     _say("build time", f"{seconds:.2f} s")
     _say("scene hash", scene.hash[:16])
+
+
+def _say_switches(switches: str) -> None:
+    """One line a switch: "timing=0 ..." as sessions and files have it."""
+    meanings = {s.name: s.meaning for s in chroma2.physics_switches()}
+    for word in switches.split():
+        name, _, value = word.partition("=")
+        print(f"  {name:<24}{value}  {meanings.get(name, '')}")
 
 
 # ------------------------------------------------------------------ demo
@@ -339,12 +344,21 @@ def _info(options: argparse.Namespace) -> int:
         _say("NumPy", np.__version__)
         _say("machine", f"{platform.machine()}, {os.cpu_count()} cores")
         _say("installed in", pathlib.Path(chroma2.__file__).parent)
+        print("physics switches in the presets chroma and precise")
+        for s in chroma2.physics_switches():
+            print(f"  {s.name:<24}{s.chroma} {s.precise}  {s.meaning}")
+        print("surface models")
+        for model in chroma2.surface_models():
+            print(f"  {model['name']:<24}{model['meaning']}")
         return 0
     from chroma2.io.hdf5 import open_results
 
     with open_results(options.file) as file:
         for name, value in file.attributes.items():
-            _say(name, value)
+            if name == "switches":
+                _say_switches(str(value))
+            else:
+                _say(name, value)
         for table in ("events", "hits", "photons_end", "photon_tracks", "start"):
             n = file.n_rows(table)
             if n:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +32,7 @@ class EventDescriptor:
     photons        a chroma2.Photons
     event_id       [0, 2^32 - 2]; None: the session's running number. Same id and seed, same light
     max_steps      steps after which a photon is given up, [1, 2^20)
-    keep           any of "hits", "photons_end", "photon_tracks"
+    keep           any of "hits", "photons_end", "tracks" (or "photon_tracks")
     on_hits        called with the Hits of each block as soon as it has ended; the hits then go
                    there only. Called on the session's dispatch thread, serially; if it raises,
                    this event fails and no other
@@ -41,7 +41,7 @@ class EventDescriptor:
     t0             ns, kept apart as float64: photon times are relative to it
     detector       a Detector or Scene; None: the session's
     first_photon, n_photons  a range of the event's photon ids, for shards; None: to the end
-    track_photons  with "photon_tracks": the ids to follow; None: all
+    track_photons  with "tracks": the ids to follow, those that there are; None: all
     ordered        False hands rows out as they come, the same set in another order
     user_tag       [0, 2^64), travels untouched
     block_log2     a block is 2^block_log2 photons, [7, 20]
@@ -97,11 +97,11 @@ class EventDescriptor:
             raise InvalidArgument("photons is empty (an event needs at least one)")
         if isinstance(self.keep, str):
             self.keep = (self.keep,)
+        if not isinstance(self.keep, Iterable):
+            raise InvalidType(f"keep is {self.keep!r} (it must hold names)")
         for name in self.keep:
             if name not in KEEP:
-                raise InvalidArgument(
-                    f"keep holds {name!r} (it may hold hits, photons_end, photon_tracks)"
-                )
+                raise InvalidArgument(f"keep holds {name!r} (it may hold {', '.join(KEEP)})")
         if self.event_id is not None:
             _whole("event_id", self.event_id, 0, 2**32 - 2)
         _whole("max_steps", self.max_steps, 1, 2**20 - 1)
@@ -129,7 +129,7 @@ class EventDescriptor:
         self._tracks = None
         if self.track_photons is not None:
             if not (self.keep_bits() & KEEP["photon_tracks"]):
-                raise InvalidArgument("track_photons needs 'photon_tracks' in keep")
+                raise InvalidArgument("track_photons needs 'tracks' in keep")
             self._tracks = photon_ids("track_photons", self.track_photons)
 
     def _validate_callbacks(self) -> None:

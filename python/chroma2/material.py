@@ -27,17 +27,21 @@ STANDARD_WAVELENGTHS.setflags(write=False)
 _SURFACE_MODELS = {0: "default", 1: "complex", 2: "wls", 3: "dichroic"}
 
 
-def _row(name: str, value: ArrayLike, x: ArrayLike | None, in_ev: bool) -> Row:
-    """A checked table (x, y, in_ev); a scalar has x None."""
+def _numbers(name: str, value: ArrayLike) -> Floats:
     try:
-        y = np.array(value, dtype=np.float64)
+        return np.array(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidType(f"{name} cannot be read as numbers ({error})") from None
+
+
+def _row(name: str, value: ArrayLike, x: ArrayLike | None, in_ev: bool) -> Row:
+    """A checked table (x, y, in_ev); a scalar has x None."""
+    y = _numbers(name, value)
     if y.ndim == 0:
         return None, y.reshape(1), False
     if y.ndim == 2 and y.shape[1] == 2:  # rows of (x, value), as Chroma has them too
         return np.ascontiguousarray(y[:, 0]), np.ascontiguousarray(y[:, 1]), in_ev
-    grid = STANDARD_WAVELENGTHS if x is None else np.array(x, dtype=np.float64)
+    grid = STANDARD_WAVELENGTHS if x is None else _numbers(f"the x values of {name}", x)
     if y.ndim != 1 or grid.ndim != 1 or len(y) != len(grid):
         what = "the standard grid 60, 65, ..., 995 nm" if x is None else "its x values"
         raise InvalidArgument(
@@ -238,7 +242,14 @@ class Surface:
         """Sets a number: thickness_nm, transmissive (0, 1), detect_reference (0, 1), fill_factor,
         dead_reflect_diffuse ([0, 1]).
         """
-        self._values[name] = float(value)
+        if not isinstance(name, str):
+            raise InvalidType(f"{self.name!r} has no value {name!r} (names are words)")
+        number = _numbers(f"{self.name}.{name}", value)
+        if number.ndim != 0:
+            raise InvalidArgument(
+                f"{self.name}.{name} has shape {number.shape} (it must be one number)"
+            )
+        self._values[name] = float(number)
 
     def set_delay(self, times: ArrayLike, cdf: ArrayLike) -> None:
         """Sets the delay of re-emission: times [n] ns, >= 0, and their cumulative distribution."""
@@ -256,9 +267,11 @@ class Surface:
         tables       reflect, transmit, reflect_specular, reflect_diffuse, relative_pde:
                      [a] or [a, n] probabilities
         """
-        at = np.atleast_1d(np.array(angles, dtype=np.float64))
+        at = np.atleast_1d(_numbers(f"{self.name}: angles", angles))
+        if at.ndim != 1:
+            raise InvalidArgument(f"{self.name}: angles has shape {at.shape} (it must be [a])")
         for name, values in tables.items():
-            rows = np.array(values, dtype=np.float64)
+            rows = _numbers(f"{self.name}.{name}", values)
             if rows.ndim not in (1, 2) or len(rows) != len(at):
                 raise InvalidArgument(
                     f"{self.name}.{name} has shape {rows.shape} (there are {len(at)} angles)"
@@ -290,7 +303,7 @@ class Surface:
         """The model's name; Chroma's numbers 0-3 are understood."""
         if isinstance(self.model, str):
             return self.model
-        if self.model in _SURFACE_MODELS:
+        if isinstance(self.model, int) and self.model in _SURFACE_MODELS:
             return _SURFACE_MODELS[self.model]
         raise InvalidArgument(
             f"surface {self.name!r} has model {self.model!r} "

@@ -97,7 +97,7 @@ class Session:
         if not isinstance(physics, str):
             raise InvalidType(f"physics is {physics!r} (it must be 'chroma' or 'precise')")
         options["physics"] = physics
-        if switches:
+        if switches is not None:
             options["switches"] = _switches(switches)
         limits = (
             ("threads", threads, 2**32 - 1),
@@ -113,10 +113,10 @@ class Session:
             if value is not None:
                 options[name] = _option(name, value, high, low=1)
         options["tree"] = _tree(tree)
-        options["no_cull"] = int(not cull)
-        options["weights"] = int(weights)
+        options["no_cull"] = int(not _flag("cull", cull))
+        options["weights"] = int(_flag("weights", weights))
         if secondaries is not None:
-            options["secondaries"] = int(secondaries)
+            options["secondaries"] = int(_flag("secondaries", secondaries))
         if compact_occupancy is not None:
             options["compact_occupancy"] = float(compact_occupancy)
         self._handle = _capi.SessionHandle(options, self._scene._handle)
@@ -327,6 +327,11 @@ class Session:
         self.close(cancel=kind is not None)
 
 
+def physics_switches() -> list[_capi.PhysicsSwitch]:
+    """Every switch of the physics: name, value in "chroma", value in "precise", meaning."""
+    return _capi.physics_switches()
+
+
 def _scene_of(detector: Detector | Scene | None) -> Scene:
     if isinstance(detector, Scene):
         return detector
@@ -362,6 +367,12 @@ def _option(name: str, value: Any, high: int, low: int = 0) -> int:
     return int(value)
 
 
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidType(f"{name} is {value!r} (it must be True or False)")
+    return bool(value)
+
+
 def _tree(tree: Tree) -> int:
     if isinstance(tree, str):
         if tree not in _TREES:
@@ -373,6 +384,8 @@ def _tree(tree: Tree) -> int:
 def _switches(switches: str | Mapping[str, Any]) -> str:
     if isinstance(switches, str):
         return switches
+    if not isinstance(switches, Mapping):
+        raise InvalidType(f"switches is {switches!r} (it must be a dictionary, or 'timing=1 ...')")
     return " ".join(
         f"{name}={int(v) if isinstance(v, bool) else v}" for name, v in switches.items()
     )

@@ -30,6 +30,27 @@ struct chroma2_session {
     subscription subscriptions[MAX_SUBSCRIPTIONS];
 };
 
+chroma2_status
+chroma2_physics_switch_at(uint32_t index, chroma2_physics_switch *out_switch)
+{
+    static const chroma2_physics_switch switches[] = {
+#define X(name, chroma, precise, meaning)                                                          \
+    {sizeof(chroma2_physics_switch), chroma, precise, #name, meaning},
+        PHYSICS_SWITCH_LIST(X)
+#undef X
+    };
+    const uint32_t n = sizeof switches / sizeof switches[0];
+    chroma2_status status = CHROMA2_OK;
+    REQUIRE(out_switch != NULL && out_switch->size_bytes >= sizeof *out_switch,
+        CHROMA2_INVALID_ARGUMENT,
+        "out_switch is NULL or too small. Set out_switch->size_bytes to sizeof *out_switch?");
+    REQUIRE(
+        index < n, CHROMA2_INVALID_ARGUMENT, "switch %u does not exist (there are %u)", index, n);
+    *out_switch = switches[index];
+out:
+    return status;
+}
+
 chroma2_session_options
 chroma2_session_options_default(void)
 {

@@ -132,6 +132,7 @@ run_resolve(orchestrator *self, event_run *run, const uint64_t counters[N_LEDGER
     result->info.event_id = run->event_id;
     result->info.user_tag = run->user_tag;
     result->info.t0_ns = run->t0_ns;
+    result->info.prescale = run->prescale;
     result->info.first_photon = run->first_photon;
     result->info.n_photons = run->n_photons;
     result->info.wall_s = (double)(clock_now_ns() - run->start_ns) * 1e-9;

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -197,6 +198,33 @@ static const bad_event bad_events[] = {
     {"n_photons is 6", CHROMA2_INVALID_ARGUMENT, spoil_event_range},
     {"n_photons is", CHROMA2_INVALID_ARGUMENT, spoil_event_range_wide},
 };
+
+static void
+switches_are_listed(void **state)
+{
+    (void)state;
+    char switches[256] = "";
+    size_t used = 0;
+    chroma2_physics_switch entry;
+    entry.size_bytes = sizeof entry;
+    for (uint32_t i = 0; chroma2_physics_switch_at(i, &entry) == CHROMA2_OK; ++i) {
+        assert_true(entry.chroma <= 1 && entry.precise == 1 - entry.chroma && *entry.meaning != 0);
+        used += (size_t)snprintf(switches + used, sizeof switches - used, "%s%s=%u",
+            used > 0 ? " " : "", entry.name, entry.precise);
+    }
+    expect_detail("does not exist (there are");
+    chroma2_session_options options = events_options();
+    options.switches = switches;
+    chroma2_session *const session = events_open("wide", &options);
+    chroma2_session_info info;
+    assert_int_equal(chroma2_session_about(session, &info), CHROMA2_OK);
+    assert_string_equal(info.switches, switches);
+    assert_string_equal(info.physics, "chroma");
+    chroma2_session_destroy(session);
+    entry.size_bytes = 4;
+    assert_int_equal(chroma2_physics_switch_at(0, &entry), CHROMA2_INVALID_ARGUMENT);
+    assert_int_equal(chroma2_physics_switch_at(0, NULL), CHROMA2_INVALID_ARGUMENT);
+}
 
 static void
 each_bad_event_names_itself_and_leaves_nothing_behind(void **state)
@@ -457,6 +485,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_bad_option_names_itself),
         cmocka_unit_test(defaults_are_filled_in_and_told),
+        cmocka_unit_test(switches_are_listed),
         cmocka_unit_test(each_bad_event_names_itself_and_leaves_nothing_behind),
         cmocka_unit_test(events_count_up_and_refused_ones_use_no_number),
         cmocka_unit_test(more_events_than_the_session_holds_are_refused_at_once),

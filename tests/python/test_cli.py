@@ -75,7 +75,7 @@ def folder(tmp_path, monkeypatch):
 def test_run_info_replay(folder, capsys):
     assert main(["run", "config.toml"]) == 0
     out = capsys.readouterr().out
-    assert "events                3 of 3" in out and "wrote" in out and "timing switch" in out
+    assert "events                3 of 3" in out and "wrote" in out and "timing  " in out
     path = str(folder / "out/results.h5")
     with hdf5.open_results(path) as file:
         assert [row.event_id for row in file.events()] == [0, 1, 2]
@@ -86,6 +86,7 @@ def test_run_info_replay(folder, capsys):
     assert main(["info", path]) == 0
     out = capsys.readouterr().out
     assert re.search(r"/events +3 rows", out) and "scene_hash" in out
+    assert re.search(r"physics +chroma", out) and re.search(r"detect_reference +0 ", out)
     assert main(["replay", path, "--event", "2", "--photon", "7", "301", "--device", "cpu"]) == 0
     out = capsys.readouterr().out
     assert "event 2, photon 7" in out and "event 2, photon 301" in out and "START" in out
@@ -129,7 +130,8 @@ def test_demo(tmp_path, capsys):
     assert main(["demo", "--photons", "2e4", "--output", str(out), "--threads", "2"]) == 0
     text = capsys.readouterr().out
     for word in (
-        "backend", "physics preset", "timing switch", "build time", "photons/s", "steps/photon",
+        "backend", "physics preset", "timing  ", "transmit_then_fresnel", "build time",
+        "photons/s", "steps/photon",
         "hits", "channels hit", "detected at a surface", "absorbed in a medium",
     ):  # fmt: skip
         assert word in text
@@ -145,7 +147,9 @@ def test_doctor_info_version(capsys):
     out = capsys.readouterr().out
     assert re.search(r"ok +a small simulation", out)
     assert main(["info"]) == 0
-    assert chroma2.__version__ in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert chroma2.__version__ in out
+    assert re.search(r"transmit_then_fresnel +1 0 ", out) and "sipm_empirical" in out
     for arguments, status in (
         (["--version"], 0),
         ([], 2),

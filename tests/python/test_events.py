@@ -523,6 +523,9 @@ BAD_EVENTS = [
     ({"sources": light(1), "on_hits": 3}, "on_hits is 3"),
     ({"sources": light(1), "on_hits": print, "on_block": print}, "not both"),
     ({"sources": light(1), "on_hits": print, "keep": ()}, "'hits' in keep"),
+    ({"sources": light(1), "keep": 5}, "keep is 5"),
+    ({"sources": light(1), "keep": None}, "keep is None"),
+    ({"sources": light(1), "keep": ("tracks", 3)}, "keep holds 3"),
     ({"sources": light(1), "t0": "late"}, "t0 is 'late'"),
     ({"sources": light(1), "prescale": 0}, r"prescale is 0 \(it must lie in \(0, 1\]"),
     ({"sources": light(1), "prescale": 1.5}, "prescale is 1.5"),
@@ -531,7 +534,7 @@ BAD_EVENTS = [
     ({"sources": light(1), "prescale": "half"}, "prescale is 'half'"),
     ({"sources": light(1), "scatter_first": 0.5}, "scatter_first is 0.5"),
     ({"sources": light(1), "use_weights": "yes"}, "use_weights is 'yes'"),
-    ({"sources": light(1), "track_photons": [1]}, "'photon_tracks' in keep"),
+    ({"sources": light(1), "track_photons": [1]}, "'tracks' in keep"),
     ({"sources": light(1), "keep": ALL, "track_photons": [-1]}, r"track_photons\[0\] is -1"),
 ]
 

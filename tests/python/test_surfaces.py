@@ -2,11 +2,13 @@
 """Surfaces of every model from Python, and S6 against closed forms."""
 
 import pathlib
+import re
 import sys
 
-import chroma2
 import numpy as np
 import pytest
+
+import chroma2
 from chroma2 import errors
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "validation"))
@@ -49,6 +51,20 @@ def test_models_are_listed_with_what_they_use():
     assert {"angular", "dielectric_metal", "sipm_empirical"} <= set(models)
     assert models["complex"]["values"] == ("thickness_nm", "transmissive", "detect_reference")
     assert models["sipm_empirical"]["angle_tables"] == ("reflect", "transmit", "relative_pde")
+
+
+def test_the_list_is_one():
+    """Python's tables are those of the models in C; every model has a page that names what it
+    uses, and Python's constructor takes its name."""
+    models = chroma2.surface_models()
+    used = set().union(*(model["tables"] for model in models))
+    assert used | {"reemission_cdf"} == set(chroma2.Surface.TABLES)
+    pages = pathlib.Path(__file__).resolve().parents[2] / "docs/physics"
+    for model in models:
+        page = (pages / f"surface_{model['name']}.md").read_text()
+        for name in (*model["tables"], *model["angle_tables"], *model["values"]):
+            assert re.search(rf"\b{name}\b", page), (model["name"], name)
+        assert chroma2.Surface("x", model["name"]).model_name() == model["name"]
 
 
 def test_a_silicon_photomultiplier_detects():
@@ -122,10 +138,18 @@ def test_what_a_model_does_not_use_is_told():
         (lambda s: None, "has no angles"),
         (lambda s: setattr(s, "faces", "front"), "faces 'front'"),
         (lambda s: s.set_by_angle([0, 0.5], reflect=[0.1]), "there are 2 angles"),
+        (lambda s: s.set_by_angle("steep", reflect=[0.1]), "angles cannot be read"),
+        (lambda s: s.set_by_angle([[0, 0.5]], reflect=[0.1]), "angles has shape"),
+        (lambda s: s.set_by_angle([0, 0.5], reflect=["a", "b"]), "filter.reflect cannot be read"),
+        (lambda s: s.set_by_angle([0, np.nan], reflect=[0, 0]), "angles_rad.1. is nan"),
+        (lambda s: s.set_value("thickness_nm", "thin"), "filter.thickness_nm cannot be read"),
+        (lambda s: s.set_value("thickness_nm", [1, 2]), "filter.thickness_nm has shape"),
+        (lambda s: s.set_value(3, 1.0), "no value 3"),
+        (lambda s: setattr(s, "model", ["dichroic"]), "has model"),
     ],
 )
 def test_bad_surfaces_are_refused(change, says):
     surface = chroma2.Surface("filter", "dichroic")
-    with pytest.raises(errors.InvalidArgument, match=says):
+    with pytest.raises((errors.InvalidArgument, errors.InvalidType), match=says):
         change(surface)
         box_with(surface).build()

@@ -3,6 +3,7 @@
 #include "base/portable.h"
 #include "pipeline/ingest.h"
 #include "stages/stage_view.h"
+#include "stages/stage_view.h"
 #include "support/splitmix.h"
 
 #include <math.h>
