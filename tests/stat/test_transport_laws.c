@@ -24,16 +24,16 @@ row_vector(const float *column, uint64_t row)
 /* ---------------------------------------------------------------------------- flight times */
 
 /** Every step of every photon takes its length times the index of the medium over c, at the
- *  wavelength before it. Where it ends on a boundary it is moved by 13 h at most. */
-static void
-expect_flight_times(const char *name, int is_precise)
+ *  wavelength before it. Where it ends on a boundary it is moved by 13 h at most.
+ *  Returns the number of steps that were looked at. */
+static uint64_t
+expect_flight_times(chroma2_scene *scene, const chroma2_source *source, int is_precise)
 {
     chroma2_session_options options = events_options();
     options.physics = is_precise ? "precise" : "chroma";
-    chroma2_scene *const scene = test_scene(name);
-    chroma2_session *const session = events_open(name, &options);
-    const chroma2_source source = test_scene_source(name, 500);
-    chroma2_event event = events_descriptor(&source);
+    chroma2_session *session = NULL;
+    PART_MUST(chroma2_session_open(&options, scene, &session));
+    chroma2_event event = events_descriptor(source);
     event.keep |= CHROMA2_KEEP_TRACKS;
     event.max_steps = 50;
     chroma2_result *const result = events_run(session, &event);
@@ -59,10 +59,9 @@ expect_flight_times(const char *name, int is_precise)
         ASSERT_NEAR((double)ns[i] - (double)ns[i - 1], expected, slack + 1e-6 * expected);
         ++n_checked;
     }
-    assert_true(n_checked > 20 || strcmp(name, "wide") == 0); // there photons make one step
     chroma2_result_destroy(result);
     chroma2_session_destroy(session);
-    chroma2_scene_destroy(scene);
+    return n_checked;
 }
 
 static void
@@ -75,8 +74,56 @@ test_flight_times(void **state)
 #undef X
     };
     for (size_t i = 0; i < 2 * sizeof names / sizeof names[0]; ++i) {
-        expect_flight_times(names[i / 2], (int)(i % 2));
+        chroma2_scene *const scene = test_scene(names[i / 2]);
+        const chroma2_source source = test_scene_source(names[i / 2], 500);
+        const uint64_t n = expect_flight_times(scene, &source, (int)(i % 2));
+        assert_true(n > 20 || strcmp(names[i / 2], "wide") == 0); // there photons make one step
+        chroma2_scene_destroy(scene);
     }
+}
+
+static uint32_t
+add_dispersive(chroma2_scene *scene, double n_300, double n_800, double scattering_mm)
+{
+    const double nm[2] = {300.0, 800.0}, index[2] = {n_300, n_800};
+    chroma2_material m = chroma2_material_default();
+    uint32_t number = 0;
+    m.name = "dispersive";
+    m.refractive_index = (chroma2_table){nm, index, 2, CHROMA2_TABLE_NM};
+    m.scattering_length_mm = part_constant(&scattering_mm);
+    PART_MUST(chroma2_scene_add_material(scene, &m, &number));
+    return number;
+}
+
+/** Light of all colours through two dispersive media: phase and group differ by up to a third. */
+static void
+test_flight_times_of_colours(void **state)
+{
+    (void)state;
+    chroma2_scene *scene = NULL;
+    PART_MUST(chroma2_scene_create(NULL, &scene));
+    const uint32_t flint = add_dispersive(scene, 1.9, 1.4, 150.0);
+    const uint32_t liquid = add_dispersive(scene, 1.5, 1.3, 700.0);
+    const int32_t white = part_surface(scene, "white", 0.1, 0.1, 0.8, 0.0);
+    part_world(scene,
+        toy_box(vec3_make(-500.0f, -500.0f, -500.0f), vec3_make(500.0f, 500.0f, 500.0f), 1),
+        part_interface(scene, liquid, liquid, white), -1);
+    part_world(scene, toy_icosphere(300.0f, 2), part_interface(scene, flint, liquid, -1), -1);
+    PART_MUST(chroma2_scene_commit(scene));
+    chroma2_source source = chroma2_source_default();
+    source.n_photons = 1000;
+    source.wavelength_law = CHROMA2_LAW_UNIFORM;
+    source.wavelength_nm[0] = 310.0;
+    source.wavelength_nm[1] = 790.0;
+    for (int is_precise = 0; is_precise < 2; ++is_precise) {
+        assert_true(expect_flight_times(scene, &source, is_precise) > 5000);
+    }
+    float phase = 0.0f, group = 0.0f; // n + w 0.001 at 500 nm: 1.7 and 2.2
+    PART_MUST(chroma2_scene_material_value(scene, flint, CHROMA2_REFRACTIVE_INDEX, 500.0f, &phase));
+    PART_MUST(chroma2_scene_material_value(scene, flint, CHROMA2_GROUP_INDEX, 500.0f, &group));
+    ASSERT_NEAR(phase, 1.7, 1e-6);
+    ASSERT_NEAR(group, 2.2, 1e-4);
+    chroma2_scene_destroy(scene);
 }
 
 /* ---------------------------------------------------------------------------- reciprocity */
@@ -319,6 +366,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flight_times),
+        cmocka_unit_test(test_flight_times_of_colours),
         cmocka_unit_test(test_reciprocity),
         cmocka_unit_test(test_components_of_a_scene),
     };
