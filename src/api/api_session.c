@@ -9,7 +9,7 @@
 #include "pipeline/orchestrator.h"
 
 /** Changes when the arithmetic of any history changes. */
-static const char ARITHMETIC_VERSION[] = "chroma2-2";
+static const char ARITHMETIC_VERSION[] = "chroma2-3";
 
 enum { MIN_MEMORY_MIB = 64, DEFAULT_MEMORY_MIB = 256, MAX_SUBSCRIPTIONS = 16 };
 

@@ -69,28 +69,30 @@ photon_polarization(const photon *p)
     return vec3_make(p->pol_x, p->pol_y, p->pol_z);
 }
 
+/* These store -0 as 0. Where it has the instruction, gcc makes one of -fmaf(a, b, c), whose zeros have
+ * the other sign: the sign of a zero would depend on the instruction set. */
 CHROMA2_HOST_DEVICE void
 photon_set_position(photon *p, vec3 v)
 {
-    p->x_mm = v.x;
-    p->y_mm = v.y;
-    p->z_mm = v.z;
+    p->x_mm = v.x + 0.0f;
+    p->y_mm = v.y + 0.0f;
+    p->z_mm = v.z + 0.0f;
 }
 
 CHROMA2_HOST_DEVICE void
 photon_set_direction(photon *p, vec3 v)
 {
-    p->dir_x = v.x;
-    p->dir_y = v.y;
-    p->dir_z = v.z;
+    p->dir_x = v.x + 0.0f;
+    p->dir_y = v.y + 0.0f;
+    p->dir_z = v.z + 0.0f;
 }
 
 CHROMA2_HOST_DEVICE void
 photon_set_polarization(photon *p, vec3 v)
 {
-    p->pol_x = v.x;
-    p->pol_y = v.y;
-    p->pol_z = v.z;
+    p->pol_x = v.x + 0.0f;
+    p->pol_y = v.y + 0.0f;
+    p->pol_z = v.z + 0.0f;
 }
 
 CHROMA2_HOST_DEVICE uint64_t

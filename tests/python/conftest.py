@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the tests of the package share: small detectors, an open session, the neutral scenes."""
 
+import os
 import pathlib
 import sys
 
@@ -35,6 +36,12 @@ def scenes():
     finally:
         sys.path.pop(0)
     return scenes
+
+
+def chosen_device():
+    """The device_id that CHROMA2_TEST_DEVICE asks for: "cpu" (the default) or a GPU's number."""
+    device = os.environ.get("CHROMA2_TEST_DEVICE", "cpu")
+    return int(device) if device.isdigit() else device
 
 
 def water_box(half_mm=500.0, detect=0.4, reflect=0.3):

@@ -93,7 +93,7 @@ def test_named_files_exist(page):
 
 
 # ------------------------------------------------------------------ a page for each model
-MODELS = sorted(path.stem for path in PHYSICS.glob("*.md") if path.stem != "presets")
+MODELS = sorted(path.stem for path in PHYSICS.glob("*.md") if path.stem not in ("presets", "closed_forms"))
 FIGURE = re.compile(r"!\[([^\]]+)\]\(figures/(\w+)\.png\)")
 
 
@@ -126,3 +126,22 @@ def test_figures_are_drawn_shown_and_small():
     for path in FIGURES.iterdir():
         assert path.read_bytes()[:4] == b"\x89PNG"
         assert path.stat().st_size < 60_000, path.name
+
+
+def test_closed_forms_name_tests_that_exist():
+    """Every test that the page of closed forms names is one, in a file that it names."""
+    page = (ROOT / "docs/physics/closed_forms.md").read_text()
+    cells = [line.rsplit("|", 2)[1] for line in page.splitlines() if line.startswith("| ")]
+    cells = [cell.strip() for cell in cells if cell.strip() not in ("test", "---")]
+    text = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.c"))
+    files = {path.stem for path in (ROOT / "tests").rglob("test_*.*")}
+    assert len(cells) > 50
+    for cell in cells:
+        for entry in cell.split("; "):
+            place, _, names = entry.rpartition(": ")
+            place = place.rsplit("/", 1)[-1]
+            assert place == "" or {place, f"test_{place}"} & files, entry
+            for name in names.split(", "):
+                stem = name.rsplit("/", 1)[-1]
+                is_file = {stem, f"test_{stem}"} & files
+                assert is_file or f"cmocka_unit_test({stem})" in text, entry

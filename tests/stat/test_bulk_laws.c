@@ -63,6 +63,33 @@ test_beer_lambert(void **state)
     fixture_destroy(f);
 }
 
+/** Along one beam down to 12 absorption lengths: what ends in each of 48 slices, and what is left
+ *  beyond. One photon in 163,000 gets there. */
+static void
+test_twelve_lengths(void **state)
+{
+    (void)state;
+    enum { N = 8000000, SLICES = 48 };
+    physics_fixture *const f = fixture_create_box(10000.0f);
+    f->materials[FIXTURE_INSIDE] = fixture_material(f, 1.5f, 25.0f, 1e30f);
+    uint64_t counts[SLICES + 1] = {0};
+    double law[SLICES + 1];
+    for (uint64_t id = 0; id < N; id++) {
+        photon p = fixture_photon(id, centre, up);
+        photon_set_medium(&p, FIXTURE_INSIDE);
+        fixture_step(f, &p);
+        const double slice = (double)p.z_mm / 25.0 * 4.0;
+        counts[slice < SLICES ? (int)slice : SLICES]++;
+    }
+    for (int i = 0; i < SLICES; i++) {
+        law[i] = exp(-0.25 * i) - exp(-0.25 * (i + 1));
+    }
+    law[SLICES] = exp(-12.0);
+    ASSERT_P(stat_p_counts(counts, law, SLICES + 1));
+    ASSERT_Z(stat_z_binomial(counts[SLICES], N, exp(-12.0)));
+    fixture_destroy(f);
+}
+
 /** The same attenuation however many index-matched walls cut the way: lengths drawn anew at each
  *  step have no memory. */
 static void
@@ -245,16 +272,72 @@ test_rayleigh(void **state)
     fixture_destroy(f);
 }
 
+/** Sums of the components of two vectors, products in pairs, in a frame (e, d x e, d). */
+typedef struct moments {
+    stat_mean direction[3][3], polarization[3][3], fourth[3];
+} moments;
+
+/** Rayleigh in three dimensions, from any direction and polarization: with x the cosine to the old
+ *  polarization e, <x^2> = 1/5, <x^4> = 3/35, the azimuth about e flat; the new polarization is
+ *  sin e - x a, so <(e'.e)^2> = 4/5 and 1/10 along each other axis; e'.e is never negative. */
+static void
+test_rayleigh_moments(void **state)
+{
+    (void)state;
+    enum { N = 100000 };
+    const vec3 directions[3] = {
+        {0.0f, 0.0f, 1.0f}, {0.267261f, -0.534522f, 0.801784f}, {-0.7071068f, 0.7071068f, 0.0f}};
+    physics_fixture *const f = fixture_create_box(1000.0f);
+    f->materials[FIXTURE_INSIDE] = fixture_material(f, 1.5f, 1e30f, 1.0f);
+    for (int k = 0; k < 3; k++) {
+        moments m;
+        memset(&m, 0, sizeof m);
+        const vec3 e = perpendicular_at(vec3_normalize(directions[k]), 0.17f + 0.3f * (float)k);
+        const vec3 axis[3] = {e, vec3_cross(directions[k], e), directions[k]};
+        for (uint64_t id = 0; id < N; id++) {
+            photon p = fixture_photon(id, centre, directions[k]);
+            photon_set_polarization(&p, e);
+            assert_int_equal(fixture_step(f, &p).process, PROCESS_RAYLEIGH);
+            double d[3], pol[3];
+            for (int i = 0; i < 3; i++) {
+                d[i] = (double)vec3_dot(photon_direction(&p), axis[i]);
+                pol[i] = (double)vec3_dot(photon_polarization(&p), axis[i]);
+            }
+            assert_true(pol[0] > -1e-6);
+            for (int i = 0; i < 3; i++) {
+                stat_add(&m.fourth[i], d[i] * d[i] * d[i] * d[i]);
+                for (int j = 0; j <= i; j++) {
+                    stat_add(&m.direction[i][j], d[i] * d[j]);
+                    stat_add(&m.polarization[i][j], pol[i] * pol[j]);
+                }
+            }
+        }
+        for (int i = 0; i < 3; i++) {
+            /* <sin^4> = 24/35, times <cos^4 of the azimuth> = 3/8 */
+            ASSERT_Z(stat_z_mean(&m.fourth[i], i == 0 ? 3.0 / 35.0 : 9.0 / 35.0));
+            for (int j = 0; j <= i; j++) {
+                const double along = i != j ? 0.0 : (i == 0 ? 0.2 : 0.4);
+                const double across = i != j ? 0.0 : (i == 0 ? 0.8 : 0.1);
+                ASSERT_Z(stat_z_mean(&m.direction[i][j], along));
+                ASSERT_Z(stat_z_mean(&m.polarization[i][j], across));
+            }
+        }
+    }
+    fixture_destroy(f);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_free_path),
         cmocka_unit_test(test_beer_lambert),
+        cmocka_unit_test(test_twelve_lengths),
         cmocka_unit_test(test_walls_do_not_count),
         cmocka_unit_test(test_components),
         cmocka_unit_test(test_reemission),
         cmocka_unit_test(test_rayleigh),
+        cmocka_unit_test(test_rayleigh_moments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

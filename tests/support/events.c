@@ -43,7 +43,7 @@ events_options(void)
     options.n_devices = 1;
     options.seed = 20260101;
     options.threads = 2;
-    options.memory_bytes = 64u << 20;
+    options.memory_bytes = device == CHROMA2_DEVICE_CPU ? 64u << 20 : 512u << 20; // larger rings
     return options;
 }
 

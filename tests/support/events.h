@@ -8,7 +8,7 @@
  *  of a GPU. */
 int32_t events_device(void);
 
-/** events_device(), two workers, 64 MiB, seed 20260101. */
+/** events_device(), two workers, 64 MiB (a GPU: 512), seed 20260101. */
 chroma2_session_options events_options(void);
 
 /** Opens a session on a test scene by name; options NULL: events_options(). */

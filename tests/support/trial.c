@@ -76,6 +76,8 @@ void
 trial_run(trial *self, const char *physics, uint32_t max_steps)
 {
     static const uint32_t trees[3] = {1, 4, 8};
+    const char *const given = getenv("CHROMA2_CPU");
+    char *const wish = given != NULL ? strdup(given) : NULL;
     chroma2_scene_info info;
     info.size_bytes = sizeof info;
     if (chroma2_scene_about(self->scene, &info) != CHROMA2_OK) {
@@ -84,11 +86,19 @@ trial_run(trial *self, const char *physics, uint32_t max_steps)
     chroma2_result_destroy(self->result);
     self->result = run_on(self, physics, max_steps, events_device(), 0);
     for (int i = 0; i < 3; ++i) {
+        if (i == 0) {
+            setenv("CHROMA2_CPU", "baseline", 1);
+        } else if (wish != NULL) {
+            setenv("CHROMA2_CPU", wish, 1);
+        } else {
+            unsetenv("CHROMA2_CPU");
+        }
         chroma2_result *const again =
             run_on(self, physics, max_steps, CHROMA2_DEVICE_CPU, trees[i]);
         events_expect_equal(self->result, again);
         chroma2_result_destroy(again);
     }
+    free(wish);
     events_expect_ledger(self->result);
     self->ledger = chroma2_result_ledger(self->result);
     self->ends = events_table(self->result, CHROMA2_PHOTONS_END);

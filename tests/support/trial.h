@@ -26,8 +26,9 @@ void trial_reset(trial *self);
 /** One photon more; its id is its place in the order of shots. along: any length > 0 */
 void trial_shoot(trial *self, vec3 from, vec3 along, float wavelength_nm);
 
-/** Runs all photons for max_steps: on the device, on the CPU by brute force, and by the CPU's trees,
- *  which must give the same bytes; the ledger must agree with the rows. */
+/** Runs all photons for max_steps: on the device; on the CPU by brute force, with the instructions
+ *  that every machine has; and by the CPU's trees. All must give the same bytes, and the ledger
+ *  must agree with the rows. */
 void trial_run(trial *self, const char *physics, uint32_t max_steps);
 
 /** Number of photons [first, first + n) that have all of these history bits and no other. */
