@@ -50,8 +50,8 @@ class Session:
     physics         "chroma" (as Chroma did it) or "precise"
     switches        single switches over the preset: {"timing": 1}, or "timing=1 ..."
     threads         worker threads; None: all cores
-    memory_bytes    pages, rings and staging, >= 64 MiB; None: 256 MiB. The detector and the results
-                    come on top
+    memory_bytes    pages, rings and staging, >= 64 MiB; None: 256 MiB, on a GPU a quarter of what is
+                    free, 8 GiB at most. The detector and the results come on top
     chunk_size      photons that a worker claims at most
     queue_capacity  photons alive at once; None: what memory_bytes allows
     microsteps      steps before a photon goes back to the ring
@@ -59,6 +59,10 @@ class Session:
                     nearest hit is found
     cull            False searches beyond the free path: the same results, slower
     weights         room for events with use_weights or scatter_first: 4 bytes more a photon
+    kernel          how photons are brought to a GPU's lanes: "thread", "chunk", "refill", "pool",
+                    "wavefront", "specialized"; None: the fastest known
+    lifetime        of a GPU's kernel: "epoch" (None), or "session"
+    epoch_us        length of its epochs; None: 4000
     events_in_flight, open_blocks, secondaries, compact_occupancy, compact_age_us
                     see chroma2/session.h; None: its default
 
@@ -87,6 +91,9 @@ class Session:
         compact_occupancy: float | None = None,
         compact_age_us: int | None = None,
         weights: bool = False,
+        kernel: str | None = None,
+        lifetime: str | None = None,
+        epoch_us: int | None = None,
     ) -> None:
         self._scene = _scene_of(detector)
         self._seen: set[tuple[int, int | None]] = set()
@@ -108,6 +115,7 @@ class Session:
             ("events_in_flight", events_in_flight, 2**32 - 1),
             ("open_blocks", open_blocks, 2**32 - 1),
             ("compact_age_us", compact_age_us, 2**32 - 1),
+            ("epoch_us", epoch_us, 2**32 - 1),
         )
         for name, value, high in limits:
             if value is not None:
@@ -119,6 +127,11 @@ class Session:
             options["secondaries"] = int(_flag("secondaries", secondaries))
         if compact_occupancy is not None:
             options["compact_occupancy"] = float(compact_occupancy)
+        for name, choice in (("kernel", kernel), ("lifetime", lifetime)):
+            if choice is not None:
+                if not isinstance(choice, str):
+                    raise InvalidType(f"{name} is {choice!r} (it must be a name)")
+                options[name] = choice
         self._handle = _capi.SessionHandle(options, self._scene._handle)
 
     # ---- about

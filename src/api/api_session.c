@@ -11,7 +11,7 @@
 /** Changes when the arithmetic of any history changes. */
 static const char ARITHMETIC_VERSION[] = "chroma2-3";
 
-enum { MIN_MEMORY_MIB = 64, DEFAULT_MEMORY_MIB = 256, MAX_SUBSCRIPTIONS = 16 };
+enum { MIN_MEMORY_MIB = 64, MAX_SUBSCRIPTIONS = 16 };
 
 typedef struct subscription {
     chroma2_session *session;
@@ -60,7 +60,7 @@ chroma2_session_options_default(void)
     return options;
 }
 
-/** Fills what was left at 0, and checks the rest. */
+/** Fills what was left at 0, but for what the device chooses, and checks the rest. */
 static chroma2_status
 options_complete(chroma2_session_options *o)
 {
@@ -74,16 +74,12 @@ options_complete(chroma2_session_options *o)
         o->n_devices);
     REQUIRE(o->n_devices == 1, CHROMA2_UNSUPPORTED,
         "n_devices is %u (this build runs a session on one device)", o->n_devices);
-    o->memory_bytes = o->memory_bytes != 0 ? o->memory_bytes : (uint64_t)DEFAULT_MEMORY_MIB << 20;
-    o->chunk_size = o->chunk_size != 0 ? o->chunk_size : 1024;
-    o->microsteps = o->microsteps != 0 ? o->microsteps : 1000;
     o->events_in_flight = o->events_in_flight != 0 ? o->events_in_flight : 1024;
-    o->open_blocks = o->open_blocks != 0 ? o->open_blocks : 4;
     o->compact_occupancy = o->compact_occupancy != 0.0 ? o->compact_occupancy : 0.5;
     o->compact_age_us = o->compact_age_us != 0 ? o->compact_age_us : 1000;
-    REQUIRE(o->memory_bytes >= (uint64_t)MIN_MEMORY_MIB << 20, CHROMA2_INVALID_ARGUMENT,
-        "memory_bytes is %llu (at least 64 MiB, %llu)", (unsigned long long)o->memory_bytes,
-        (unsigned long long)MIN_MEMORY_MIB << 20);
+    REQUIRE(o->memory_bytes == 0 || o->memory_bytes >= (uint64_t)MIN_MEMORY_MIB << 20,
+        CHROMA2_INVALID_ARGUMENT, "memory_bytes is %llu (at least 64 MiB, %llu)",
+        (unsigned long long)o->memory_bytes, (unsigned long long)MIN_MEMORY_MIB << 20);
     REQUIRE(o->chunk_size <= MAX_CHUNK_SIZE, CHROMA2_INVALID_ARGUMENT,
         "chunk_size is %u (it must lie in [1, %d])", o->chunk_size, (int)MAX_CHUNK_SIZE);
     REQUIRE(o->queue_capacity < 1ull << 31, CHROMA2_INVALID_ARGUMENT,

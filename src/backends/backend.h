@@ -24,7 +24,15 @@ typedef struct backend_hooks {
 typedef struct backend_choices {
     const char *kernel, *lifetime;
     uint32_t epoch_us; // 0: the default
+    uint32_t tree;     // enum tree_kind, of all scenes
 } backend_choices;
+
+/** What suits a backend where the user has no wish. */
+typedef struct backend_defaults {
+    uint64_t memory_bytes;
+    uint32_t chunk_size, microsteps, open_blocks;
+    uint32_t tree; // enum tree_kind
+} backend_defaults;
 
 /** What an event brings along besides its slot: host arrays, valid until it is over. */
 typedef struct event_tables {
@@ -48,9 +56,9 @@ typedef struct backend_ops {
     const mem_ops *(*staging)(backend_context *self); // host memory that orders' columns lie in
     void (*describe)(const backend_context *self, char *out_text, size_t size_bytes);
     uint32_t (*n_threads)(const backend_context *self);
-    uint32_t (*best_tree)(const backend_context *self); // enum tree_kind
+    backend_defaults (*defaults)(const backend_context *self);
     uint32_t (*default_slots)(const backend_context *self);
-    uint32_t (*order_photons)(const backend_context *self); // best size of orders from sources
+    uint32_t (*order_photons)(const backend_context *self);  // best size of orders from sources
     uint32_t (*staged_photons)(const backend_context *self); // and of those with columns
     /** Memory beyond the view's that it will take for so many rows. */
     uint64_t (*own_bytes)(const backend_context *self, uint32_t n_rows);

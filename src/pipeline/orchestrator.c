@@ -107,6 +107,7 @@ threads_start(orchestrator *self)
         self->options.kernel != NULL ? self->options.kernel : "default",
         self->options.lifetime != NULL ? self->options.lifetime : "default",
         self->options.epoch_us,
+        self->scenes.tree,
     };
     TRY(backend_choice_check("kernel", choices.kernel, self->ops->kernels(self->backend)));
     TRY(backend_choice_check("lifetime", choices.lifetime, self->ops->lifetimes(self->backend)));
@@ -133,6 +134,17 @@ scene_use(orchestrator *self, const chroma2_scene *scene, uint32_t *out_index)
     return status;
 }
 
+/** Fills in what the user left to the device. Returns enum tree_kind. */
+static uint32_t
+options_fill(chroma2_session_options *o, backend_defaults defaults)
+{
+    o->memory_bytes = o->memory_bytes != 0 ? o->memory_bytes : defaults.memory_bytes;
+    o->chunk_size = o->chunk_size != 0 ? o->chunk_size : defaults.chunk_size;
+    o->microsteps = o->microsteps != 0 ? o->microsteps : defaults.microsteps;
+    o->open_blocks = o->open_blocks != 0 ? o->open_blocks : defaults.open_blocks;
+    return o->tree == 0 ? defaults.tree : o->tree == 1 ? (uint32_t)TREE_BRUTE : o->tree;
+}
+
 chroma2_status
 orchestrator_open(const chroma2_session_options *options, physics_options physics,
     const chroma2_scene *scene, orchestrator **out_orchestrator)
@@ -154,9 +166,7 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     self->has_kin = options->secondaries != 0 || scene_makes_secondaries(scene);
     self->has_weight = options->weights != 0;
     self->scenes.resident.memory = self->ops->memory(self->backend);
-    self->scenes.tree = options->tree == 0   ? self->ops->best_tree(self->backend)
-                        : options->tree == 1 ? (uint32_t)TREE_BRUTE
-                                             : options->tree;
+    self->scenes.tree = options_fill(&self->options, self->ops->defaults(self->backend));
     TRY(metrics_create(self->ops->memory(self->backend), &self->numbers));
     TRY(metrics_create(mem_ops_host(), &self->own_numbers));
     self->own_metrics = metrics_view_of(self->own_numbers);

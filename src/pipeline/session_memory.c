@@ -109,14 +109,18 @@ out:
 static chroma2_status
 memory_zero(const mem_ops *memory, void *at, size_t size_bytes)
 {
-    static const unsigned char zeros[4096] = {0};
+    const size_t most = (size_t)1 << 20;
+    const size_t piece = size_bytes < most ? size_bytes : most;
     chroma2_status status = CHROMA2_OK;
-    for (size_t done = 0; done < size_bytes; done += sizeof zeros) {
+    unsigned char *const zeros = calloc(1, piece);
+    REQUIRE(zeros != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for %zu bytes", piece);
+    for (size_t done = 0; done < size_bytes; done += piece) {
         const size_t left = size_bytes - done;
-        TRY(memory->copy_to_device(memory->context, (unsigned char *)at + done, zeros,
-            left < sizeof zeros ? left : sizeof zeros));
+        TRY(memory->copy_to_device(
+            memory->context, (unsigned char *)at + done, zeros, left < piece ? left : piece));
     }
 out:
+    free(zeros);
     return status;
 }
 

@@ -29,7 +29,7 @@ namespace
 const unsigned N_MULTIPROCESSORS = 2;
 const unsigned MAX_RESIDENT_BLOCKS = 16;
 const size_t STACK_BYTES = 256u << 10;
-const size_t DEVICE_BYTES = (size_t)6 << 30;
+const size_t DEVICE_BYTES = (size_t)3 << 30;
 const unsigned N_NAMED_BARRIERS = 16;
 
 [[noreturn]] void

@@ -109,11 +109,16 @@ cpu_n_threads(const backend_context *self)
     return self->n_threads;
 }
 
-static uint32_t
-cpu_best_tree(const backend_context *self)
+static backend_defaults
+cpu_defaults(const backend_context *self)
 {
     (void)self;
-    return TREE_WIDE8;
+    const backend_defaults defaults = {.memory_bytes = (uint64_t)256 << 20,
+        .chunk_size = 1024,
+        .microsteps = 1000,
+        .open_blocks = 4,
+        .tree = TREE_WIDE8};
+    return defaults;
 }
 
 /** Enough to keep every core busy; more would only leave the caches. */
@@ -276,7 +281,7 @@ static const backend_ops cpu_ops = {
     .staging = cpu_memory,
     .describe = cpu_describe,
     .n_threads = cpu_n_threads,
-    .best_tree = cpu_best_tree,
+    .defaults = cpu_defaults,
     .default_slots = cpu_default_slots,
     .order_photons = cpu_order_photons,
     .staged_photons = cpu_staged_photons,

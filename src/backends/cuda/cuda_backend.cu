@@ -142,11 +142,23 @@ cuda_n_threads(const backend_context *self)
     return self->n_multiprocessors;
 }
 
-static uint32_t
-cuda_best_tree(const backend_context *self)
+/** A quarter of the memory that is free, 8 GiB at most: room for every lane many times over. */
+static backend_defaults
+cuda_defaults(const backend_context *self)
 {
-    (void)self;
-    return TREE_QUANT4;
+    const uint64_t most = (uint64_t)8 << 30;
+    const uint64_t least = (uint64_t)512 << 20;
+    backend_defaults defaults;
+    size_t n_free = 0;
+    size_t n_total = 0;
+    cudaSetDevice(self->device);
+    cudaMemGetInfo(&n_free, &n_total);
+    defaults.memory_bytes = n_free / 4 > most ? most : (n_free / 4 < least ? least : n_free / 4);
+    defaults.chunk_size = 128;
+    defaults.microsteps = 8;
+    defaults.open_blocks = 32;
+    defaults.tree = TREE_QUANT4;
+    return defaults;
 }
 
 static uint32_t
@@ -210,6 +222,9 @@ cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan
     self->epoch_ns =
         choices->epoch_us != 0 ? 1000u * (uint64_t)choices->epoch_us : (uint64_t)CUDA_EPOCH_NS;
     self->rung = cuda_rung_of(choices->kernel);
+    REQUIRE(choices->tree == TREE_QUANT4 || self->rung->takes_any_tree, CHROMA2_INVALID_ARGUMENT,
+        "session.tree is %u and session.kernel is \"%s\", which walks tree %d", choices->tree,
+        self->rung->name, (int)TREE_QUANT4);
     self->is_resident = strcmp(choices->lifetime, "session") == 0;
     REQUIRE(!self->is_resident || self->rung->can_stay, CHROMA2_INVALID_ARGUMENT,
         "session.lifetime is \"session\" and session.kernel is \"%s\", which ends with its epoch",
@@ -266,7 +281,7 @@ cuda_ops_make(void)
     ops.staging = cuda_staging;
     ops.describe = cuda_describe;
     ops.n_threads = cuda_n_threads;
-    ops.best_tree = cuda_best_tree;
+    ops.defaults = cuda_defaults;
     ops.default_slots = cuda_default_slots;
     ops.order_photons = cuda_order_photons;
     ops.staged_photons = cuda_staged_photons;

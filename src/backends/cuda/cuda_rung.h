@@ -19,7 +19,8 @@ typedef struct cuda_rung {
     chroma2_status (*enqueue)(backend_context *self, cudaStream_t stream);
     /** Bytes of device memory that it keeps; NULL: none. */
     size_t (*memory_bytes)(backend_context *self);
-    bool can_stay; // for a session
+    bool can_stay;       // for a session
+    bool takes_any_tree; // else TREE_QUANT4
 } cuda_rung;
 
 #define X(name, meaning) extern const cuda_rung cuda_rung_##name;

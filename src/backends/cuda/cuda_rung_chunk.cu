@@ -84,4 +84,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_chunk = {"chunk", enqueue, NULL, true};
+const cuda_rung cuda_rung_chunk = {"chunk", enqueue, NULL, true, true};

@@ -171,4 +171,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_pool = {"pool", enqueue, NULL, true};
+const cuda_rung cuda_rung_pool = {"pool", enqueue, NULL, true, false};

@@ -81,4 +81,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_refill = {"refill", enqueue, NULL, true};
+const cuda_rung cuda_rung_refill = {"refill", enqueue, NULL, true, false};

@@ -154,4 +154,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_specialized = {"specialized", enqueue, NULL, true};
+const cuda_rung cuda_rung_specialized = {"specialized", enqueue, NULL, true, false};

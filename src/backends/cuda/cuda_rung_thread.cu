@@ -50,4 +50,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_thread = {"thread", enqueue, NULL, false};
+const cuda_rung cuda_rung_thread = {"thread", enqueue, NULL, false, true};

@@ -204,4 +204,4 @@ memory_bytes(backend_context *self)
     return (size_t)self->view.stage.n_slots * sizeof(wave_record);
 }
 
-const cuda_rung cuda_rung_wavefront = {"wavefront", enqueue, memory_bytes, false};
+const cuda_rung cuda_rung_wavefront = {"wavefront", enqueue, memory_bytes, false, false};
