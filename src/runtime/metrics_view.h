@@ -56,7 +56,8 @@
     X(propagate_ns, "ns", counter, "time of the stage propagate")                                  \
     X(postprocess_ns, "ns", counter, "time of the stage postprocess")                              \
     X(compact_ns, "ns", counter, "time of the stage compact")                                      \
-    X(emit_secondary_ns, "ns", counter, "time of the stage emit_secondary")
+    X(emit_secondary_ns, "ns", counter, "time of the stage emit_secondary")                        \
+    X(epochs, "1", counter, "times that a GPU went through all its stages")
 
 typedef enum metric_id {
 #define X(name, unit, kind, meaning) METRIC_##name,

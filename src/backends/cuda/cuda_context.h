@@ -75,6 +75,9 @@ typedef struct cuda_status_page {
     uint32_t blocks_done[CUDA_MAX_DONE];
 } cuda_status_page;
 
+/** Moments of an epoch at which the device's clock is read. */
+enum cuda_moment { MOMENT_COMMANDS, MOMENT_PLAN, MOMENT_PROPAGATE, MOMENT_POSTPROCESS, N_MOMENTS };
+
 /** What the small kernels plan for the wide ones, in device memory. */
 typedef struct cuda_plan {
     uint32_t n_orders, n_photons; // photons that initialize makes
@@ -88,6 +91,7 @@ typedef struct cuda_plan {
     uint32_t is_over;    // atomic, 1: propagate ends now
     uint32_t stays;      // 1: it waits for photons when there are none: lifetime "session"
     uint32_t wave[4];    // counters of the rung `wavefront`
+    uint64_t began_ns[N_MOMENTS];
 } cuda_plan;
 
 /** Everything that kernels are given. */

@@ -67,6 +67,7 @@ kernel_commands(const __grid_constant__ cuda_view whole)
         __syncthreads();
     }
     if (threadIdx.x == 0) {
+        whole.plan->began_ns[MOMENT_COMMANDS] = device_now_ns();
         whole.plan->n_emit = queue_depth(&whole.stage.spawning);
     }
 }
@@ -183,6 +184,7 @@ kernel_plan(const __grid_constant__ cuda_view whole)
     const stage_view *const view = &whole.stage;
     cuda_plan *const plan = whole.plan;
     const uint64_t now_ns = device_now_ns();
+    plan->began_ns[MOMENT_PLAN] = now_ns;
     plan->n_compact = plan_compact(view, now_ns);
     plan_orders(view, plan);
     if (plan->stays == 0) {
@@ -241,11 +243,22 @@ kernel_compact_initialize(const __grid_constant__ cuda_view whole)
     }
 }
 
+/** Between two kernels: when propagate begins. */
+__global__ static void
+kernel_clock(const __grid_constant__ cuda_view whole)
+{
+    whole.plan->began_ns[MOMENT_PROPAGATE] = device_now_ns();
+}
+
 /** Rows of ended photons, as far as there is room for them. */
 __global__ static void
 kernel_postprocess(const __grid_constant__ cuda_view whole)
 {
     const stage_view *const view = &whole.stage;
+    if (blockIdx.x == 0 && threadIdx.x == 0) {
+        whole.plan->began_ns[MOMENT_POSTPROCESS] = device_now_ns();
+    }
+    __syncwarp();
     for (;;) {
         uint32_t row_index = 0;
         uint32_t slot = 0;
@@ -280,6 +293,22 @@ kernel_postprocess(const __grid_constant__ cuda_view whole)
     }
 }
 
+/** How long the stages took. Compaction and initialization share a kernel, and the time; a propagate
+ *  that stays has no time of its own. */
+static __device__ void
+stage_times_add(const metrics_view *metrics, const cuda_plan *plan)
+{
+    const uint64_t *const at = plan->began_ns;
+    const uint64_t now_ns = device_now_ns();
+    metric_add(metrics, METRIC_emit_secondary_ns, at[MOMENT_PLAN] - at[MOMENT_COMMANDS]);
+    metric_add(metrics, METRIC_initialize_ns, at[MOMENT_PROPAGATE] - at[MOMENT_PLAN]);
+    if (plan->stays == 0) {
+        metric_add(metrics, METRIC_propagate_ns, at[MOMENT_POSTPROCESS] - at[MOMENT_PROPAGATE]);
+    }
+    metric_add(metrics, METRIC_postprocess_ns, now_ns - at[MOMENT_POSTPROCESS]);
+    metric_add(metrics, METRIC_epochs, 1);
+}
+
 /** Orders go on or are done. */
 static __device__ void
 settle_orders(const stage_view *view, const cuda_plan *plan, cuda_status_page *status)
@@ -304,6 +333,7 @@ kernel_settle(const __grid_constant__ cuda_view whole)
     cuda_plan *const plan = whole.plan;
     cuda_status_page *const status = whole.status;
     if (threadIdx.x == 0) {
+        stage_times_add(&view->metrics, plan);
         claim[0] = 0;
         claim[1] = queue_pop_claim(&view->block_done, CUDA_MAX_DONE, &claim[0]);
         settle_orders(view, plan, status);
@@ -391,6 +421,7 @@ cuda_epoch_capture(backend_context *self)
     CUDA_TRY(cuda_launch(kernel_emit_secondary, wide, STAGE_THREADS, 0, stream, self->view));
     CUDA_TRY(cuda_launch(kernel_plan, 1, 1, 0, stream, self->view));
     CUDA_TRY(cuda_launch(kernel_compact_initialize, wide, STAGE_THREADS, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_clock, 1, 1, 0, stream, self->view));
     if (!self->is_resident) {
         TRY(self->rung->enqueue(self, stream));
     }
