@@ -34,9 +34,10 @@ typedef struct chroma2_session_options {
     uint32_t compact_age_us;   // or when the oldest has waited so long, default 1000
     uint32_t weights;          // 1: events may use weights: a column more for every photon
     uint32_t epoch_us;         // length of an epoch of the GPU, default 4000
-    const char *kernel;   // how photons are brought to the GPU's lanes: "thread", "chunk", "refill",
-                          // "pool", "wavefront", "specialized". Same bytes, other speed
-    const char *lifetime; // of the GPU's kernel: "epoch" or "session"
+    const char *kernel; // how photons are brought to the GPU's lanes: "thread", "chunk", "refill",
+                        // "pool", "wavefront", "specialized". Same bytes, other speed
+    const char *lifetime;   // of the GPU's kernel: "epoch" or "session"
+    const char *trace_path; // a file that becomes a trace for Perfetto (JSON); NULL: none
 } chroma2_session_options;
 
 CHROMA2_API chroma2_session_options chroma2_session_options_default(void);

@@ -805,12 +805,18 @@ _METRIC_KINDS = {
 }
 
 
+_metric_facts: list[tuple[str, str, str, str]] = []  # name, unit, kind, meaning: always the same
+
+
 def _metrics(pointer: Any, n: int) -> list[Metric]:
-    return [
-        Metric(
-            text(m.name), int(m.value), text(m.unit), _METRIC_KINDS[int(m.kind)], text(m.meaning)
+    for i in range(len(_metric_facts), n):
+        m = pointer[i]
+        _metric_facts.append(
+            (text(m.name), text(m.unit), _METRIC_KINDS[int(m.kind)], text(m.meaning))
         )
-        for m in (pointer[i] for i in range(n))
+    return [
+        Metric(name, int(pointer[i].value), unit, kind, meaning)
+        for i, (name, unit, kind, meaning) in enumerate(_metric_facts[:n])
     ]
 
 

@@ -85,6 +85,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--log-telemetry", action="store_true", help="a line of numbers to stderr every ten seconds"
     )
+    run.add_argument(
+        "--metrics-port",
+        type=int,
+        help="serve the metrics to Prometheus at http://127.0.0.1:PORT/metrics",
+    )
+    run.add_argument(
+        "--trace", type=pathlib.Path, help="write what ran when, for https://ui.perfetto.dev"
+    )
     _session_options(run)
     run.set_defaults(handler=_run)
 
@@ -236,6 +244,8 @@ def _run(options: argparse.Namespace) -> int:
         ("device_id", options.device),
         ("threads", options.threads),
         ("seed", options.seed),
+        ("metrics_port", options.metrics_port),
+        ("trace", options.trace),
     ):
         if value is not None:
             session_options[name] = value

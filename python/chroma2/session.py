@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +21,9 @@ from chroma2.event import EventDescriptor, photon_ids
 from chroma2.future import Future
 from chroma2.photons import Photons
 from chroma2.result import Result
+
+if TYPE_CHECKING:
+    from chroma2.telemetry import MetricsServer
 
 DeviceId = int | Literal["cpu"] | Sequence[int | Literal["cpu"]] | None
 Tree = Literal["auto", "brute"] | int
@@ -59,6 +64,10 @@ class Session:
                     nearest hit is found
     cull            False searches beyond the free path: the same results, slower
     weights         room for events with use_weights or scatter_first: 4 bytes more a photon
+    trace           a file that becomes a trace for Perfetto (https://ui.perfetto.dev): what ran
+                    when; whole once the session is closed
+    metrics_port    serves the metrics to Prometheus at http://127.0.0.1:PORT/metrics, to this
+                    machine only; 0: any free port, see `Session.metrics_port`
     events_in_flight, open_blocks, secondaries, compact_occupancy, compact_age_us
                     see chroma2/session.h; None: its default
 
@@ -87,6 +96,8 @@ class Session:
         compact_occupancy: float | None = None,
         compact_age_us: int | None = None,
         weights: bool = False,
+        trace: str | os.PathLike[str] | None = None,
+        metrics_port: int | None = None,
     ) -> None:
         self._scene = _scene_of(detector)
         self._seen: set[tuple[int, int | None]] = set()
@@ -119,7 +130,12 @@ class Session:
             options["secondaries"] = int(secondaries)
         if compact_occupancy is not None:
             options["compact_occupancy"] = float(compact_occupancy)
+        if trace is not None:
+            options["trace_path"] = os.fspath(trace)
+        if metrics_port is not None:
+            metrics_port = _option("metrics_port", metrics_port, 65535)
         self._handle = _capi.SessionHandle(options, self._scene._handle)
+        self._server = None if metrics_port is None else self._serve(metrics_port)
 
     # ---- about
 
@@ -286,6 +302,26 @@ class Session:
         """A snapshot of the metrics, {name: value}."""
         return {m.name: m.value for m in self._handle.metrics()}
 
+    @property
+    def metrics_port(self) -> int | None:
+        """Where the metrics are served; None if they are not."""
+        return None if self._server is None else self._server.port
+
+    def _serve(self, port: int) -> MetricsServer:
+        from chroma2 import __version__
+        from chroma2.telemetry import MetricsServer, prometheus_text
+
+        handle = self._handle  # not the session, which would live as long as the server
+        names = ("backend", "device", "physics", "arithmetic")
+        about = {"version": __version__, **{name: self.info[name] for name in names}}
+        try:
+            server = MetricsServer(lambda: prometheus_text(handle.metrics(), about), port)
+        except InvalidArgument:
+            self._handle.close(cancel=True)
+            raise
+        weakref.finalize(self, server.stop)
+        return server
+
     def subscribe(
         self, callback: Callable[[dict[str, int]], None], period: float = 1.0
     ) -> Callable[[], None]:
@@ -314,6 +350,8 @@ class Session:
         Every future resolves; a second call does nothing. Raises WrongThread from a callback.
         """
         self._handle.close(cancel)
+        if self._server is not None:
+            self._server.stop()
 
     def __enter__(self) -> Self:
         return self

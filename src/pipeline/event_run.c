@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pipeline/ingest.h"
+#include "runtime/signal.h"
 
 chroma2_event
 chroma2_event_default(void)
@@ -209,6 +210,7 @@ event_run_create(const chroma2_event *event, const event_run_context *context, c
     TRY(event_check(event, context));
     self = calloc(1, sizeof *self);
     REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for an event");
+    self->accepted_ns = clock_now_ns();
     run_copy_descriptor(self, event, context);
     TRY(photons_build(event, context, &self->sources, &n_all));
     TRY(run_choose_photons(self, event, n_all, ids, n_ids));

@@ -14,6 +14,7 @@
 #include "runtime/staging_arena.h"
 #include "runtime/stream_host.h"
 #include "runtime/stream_pool.h"
+#include "runtime/timeline.h"
 
 enum {
     DRAIN_ROWS = 1024, // rows taken at once
@@ -26,7 +27,7 @@ enum {
 typedef struct ingest_task {
     orchestrator *owner;
     const event_run *run;
-    uint32_t order_index;
+    uint32_t order_index, lane;
 } ingest_task;
 
 struct orchestrator {
@@ -47,6 +48,7 @@ struct orchestrator {
     metrics *own_numbers; // the pipeline's, on the host; readings are the sum of both
     metrics_view own_metrics;
     metrics_bus *bus;
+    timeline *times; // NULL: no trace is kept
     queue *rings[10];
     uint32_t n_rings;
     queue *issue_ring; // on the host: slots of events that get no more orders, for dispatch
