@@ -17,7 +17,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def prometheus_name(metric: Metric) -> str:
-    """``callback_ns`` is ``chroma2_callback_seconds_total``, ``free_depth`` ``chroma2_free_depth``."""
+    """Of ``callback_ns``: ``chroma2_callback_seconds_total``; a depth has no ``_total``."""
     name = metric.name
     if metric.unit == "ns":
         name = f"{name.removesuffix('_ns')}_seconds"

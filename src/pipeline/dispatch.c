@@ -138,12 +138,13 @@ run_resolve(orchestrator *self, event_run *run, const uint64_t counters[N_LEDGER
     result->info.event_id = run->event_id;
     result->info.user_tag = run->user_tag;
     result->info.t0_ns = run->t0_ns;
+    result->info.prescale = run->prescale;
     result->info.first_photon = run->first_photon;
     result->info.n_photons = run->n_photons;
     const uint64_t end_ns = clock_now_ns();
-    result->info.wall_s = (double)(end_ns - run->start_ns) * 1e-9;
-    timeline_event(
-        self->times, run->event_id, run->n_photons, run->accepted_ns, run->start_ns, end_ns);
+    const uint64_t start_ns = run->start_ns != 0 ? run->start_ns : end_ns; // 0: it had no slot
+    result->info.wall_s = (double)(end_ns - start_ns) * 1e-9;
+    timeline_event(self->times, run->event_id, run->n_photons, run->accepted_ns, start_ns, end_ns);
     result->info.memory_bytes = result_memory_bytes(result);
     run->result = NULL;
     metric_add(&self->own_metrics,
