@@ -871,6 +871,7 @@ class EventSpec:
     use_weights: bool = False
     scatter_first: int = 0
     prescale: float = 1.0
+    keep_pinned: bool = False
 
 
 def _sources(pins: Pins, sources: Sequence[SourceImage]) -> Any:
@@ -956,6 +957,8 @@ def _fill_event(pins: Pins, e: Any, spec: EventSpec) -> None:
         e.use_weights = 1
     if spec.scatter_first:
         e.scatter_first = spec.scatter_first
+    if spec.keep_pinned:
+        e.keep_pinned = 1
     if spec.prescale != 1.0:
         e.prescale = spec.prescale
 

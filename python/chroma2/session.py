@@ -64,6 +64,10 @@ class Session:
                     nearest hit is found
     cull            False searches beyond the free path: the same results, slower
     weights         room for events with use_weights or scatter_first: 4 bytes more a photon
+    pinned_bytes    of memory_bytes, for results with keep_pinned: 256 KiB, some 3,000 hits, each;
+                    None: what the rest leaves, at most 1/32
+    held_timeout    seconds that submitting waits if all of that is held, before ResultsHeld is
+                    raised; None: 1
     trace           a file that becomes a trace for Perfetto (https://ui.perfetto.dev): what ran
                     when; whole once the session is closed
     metrics_port    serves the metrics to Prometheus at http://127.0.0.1:PORT/metrics, to this
@@ -96,6 +100,8 @@ class Session:
         compact_occupancy: float | None = None,
         compact_age_us: int | None = None,
         weights: bool = False,
+        pinned_bytes: int | None = None,
+        held_timeout: float | None = None,
         trace: str | os.PathLike[str] | None = None,
         metrics_port: int | None = None,
     ) -> None:
@@ -119,6 +125,7 @@ class Session:
             ("events_in_flight", events_in_flight, 2**32 - 1),
             ("open_blocks", open_blocks, 2**32 - 1),
             ("compact_age_us", compact_age_us, 2**32 - 1),
+            ("pinned_bytes", pinned_bytes, 2**64 - 1),
         )
         for name, value, high in limits:
             if value is not None:
@@ -130,6 +137,12 @@ class Session:
             options["secondaries"] = int(secondaries)
         if compact_occupancy is not None:
             options["compact_occupancy"] = float(compact_occupancy)
+        if held_timeout is not None:
+            if not 0.001 <= held_timeout <= 4e6:
+                raise InvalidArgument(
+                    f"held_timeout is {held_timeout} s (it must lie in [0.001, 4e6])"
+                )
+            options["held_timeout_ms"] = round(1000 * held_timeout)
         if trace is not None:
             options["trace_path"] = os.fspath(trace)
         if metrics_port is not None:
@@ -184,7 +197,8 @@ class Session:
         Waits while the queue of accepted events is full. Photons that can be written to are
         copied.
         Raises InvalidArgument, InvalidPhoton (names array, index, value, rule), OutOfMemory,
-        Closed, WrongThread (from a callback, if the queue is full), SessionAfterFork.
+        Closed, WrongThread (from a callback, if the queue is full), SessionAfterFork, ResultsHeld
+        (an event with keep_pinned, if all pinned memory is held by results).
         """
         return self.submit_events([event])[0]
 

@@ -145,6 +145,7 @@ run_resolve(orchestrator *self, event_run *run, const uint64_t counters[N_LEDGER
     const uint64_t start_ns = run->start_ns != 0 ? run->start_ns : end_ns; // 0: it had no slot
     result->info.wall_s = (double)(end_ns - start_ns) * 1e-9;
     timeline_event(self->times, run->event_id, run->n_photons, run->accepted_ns, start_ns, end_ns);
+    result_settle(result);
     result->info.memory_bytes = result_memory_bytes(result);
     run->result = NULL;
     metric_add(&self->own_metrics,

@@ -83,6 +83,10 @@ event_check(const chroma2_event *event, const event_run_context *context)
         event->prescale);
     REQUIRE(event->use_weights <= 1, CHROMA2_INVALID_ARGUMENT, "event.use_weights is %u (0 or 1)",
         event->use_weights);
+    REQUIRE(event->keep_pinned <= 1, CHROMA2_INVALID_ARGUMENT, "event.keep_pinned is %u (0 or 1)",
+        event->keep_pinned);
+    REQUIRE(event->keep_pinned == 0 || event->on_block == NULL, CHROMA2_INVALID_ARGUMENT,
+        "the event has keep_pinned and on_block (its rows go to the callback, not to the result)");
     REQUIRE(event->scatter_first >= -1 && event->scatter_first <= 1, CHROMA2_INVALID_ARGUMENT,
         "event.scatter_first is %d (-1, 0 or 1)", (int)event->scatter_first);
     REQUIRE((event->use_weights == 0 && event->scatter_first == 0) || context->has_weight,

@@ -278,6 +278,9 @@ orchestrator_stop(orchestrator *self, chroma2_close_mode mode)
     self->is_closing = true;
     pthread_cond_broadcast(&self->space);
     pthread_mutex_unlock(&self->mutex);
+    if (self->mirrors != NULL) {
+        wake_signal_raise(mirror_pool_signal(self->mirrors));
+    }
     if (mode == CHROMA2_CLOSE_CANCEL) {
         cancel_everything(self);
     }
@@ -321,7 +324,9 @@ orchestrator_destroy(orchestrator *self)
     timeline_destroy(self->times);
     metrics_destroy(self->numbers);
     metrics_destroy(self->own_numbers);
-    if (self->backend != NULL) {
+    if (self->mirrors != NULL) {
+        mirror_pool_release(self->mirrors); // closes the backend, now or after the last result
+    } else if (self->backend != NULL) {
         self->ops->close(self->backend);
     }
     free(self->runs);
@@ -439,6 +444,42 @@ run_discard(orchestrator *self, const chroma2_event *event, event_run *run)
     }
 }
 
+/** Lends an event's result its buffer; waits for one until `end_ns`. */
+static chroma2_status
+mirror_lend(orchestrator *self, const chroma2_event *event, event_run *run, uint64_t end_ns)
+{
+    chroma2_status status = CHROMA2_OK;
+    if (event->keep_pinned == 0 || run->keep == 0) {
+        return CHROMA2_OK;
+    }
+    REQUIRE(mirror_pool_n(self->mirrors) > 0, CHROMA2_UNSUPPORTED,
+        "the event has keep_pinned and the session has no pinned memory left for results. Open it "
+        "with pinned_bytes, or with more memory_bytes?");
+    wake_signal *const came_back = mirror_pool_signal(self->mirrors);
+    void *buffer = NULL;
+    bool is_over = false;
+    while (buffer == NULL && !is_over) {
+        const uint64_t seen = wake_signal_count(came_back);
+        const uint64_t now = clock_now_ns();
+        pthread_mutex_lock(&self->mutex);
+        is_over = self->is_closing;
+        pthread_mutex_unlock(&self->mutex);
+        REQUIRE(!is_over, CHROMA2_CLOSED, "the session is closed");
+        buffer = mirror_pool_lend(self->mirrors);
+        is_over = now >= end_ns || orchestrator_is_dispatch_thread(self);
+        if (buffer == NULL && !is_over) {
+            wake_signal_wait(came_back, seen, end_ns - now);
+        }
+    }
+    REQUIRE(buffer != NULL, CHROMA2_RESULTS_HELD,
+        "all %u buffers for results with keep_pinned are lent, for %u ms now. Destroy results that "
+        "are no longer looked at, or raise pinned_bytes?",
+        mirror_pool_n(self->mirrors), self->options.held_timeout_ms);
+    result_borrow(run->result, self->mirrors, buffer, run->keep);
+out:
+    return status;
+}
+
 chroma2_status
 orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, const uint64_t *ids,
     size_t n_ids, chroma2_future **out_futures)
@@ -448,6 +489,10 @@ orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, c
     REQUIRE(runs != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for %zu events", n);
     for (size_t i = 0; i < n; ++i) {
         TRY(run_build(self, &events[i], ids, n_ids, &runs[i]));
+    }
+    const uint64_t end_ns = clock_now_ns() + (uint64_t)self->options.held_timeout_ms * 1000000u;
+    for (size_t i = 0; i < n; ++i) {
+        TRY(mirror_lend(self, &events[i], runs[i], end_ns));
     }
     pthread_mutex_lock(&self->mutex);
     status = space_wait(self, n);
@@ -554,6 +599,7 @@ orchestrator_metrics(const orchestrator *self, metrics_reading *out_reading)
     TRY(metrics_snapshot(self->numbers, out_reading));
     TRY(metrics_snapshot(self->own_numbers, &own));
     metrics_reading_merge(out_reading, &own);
+    out_reading->value[METRIC_results_held] = mirror_pool_n_lent(self->mirrors);
     out_reading->value[METRIC_trace_entries_lost] = timeline_n_lost(self->times);
 out:
     return status;

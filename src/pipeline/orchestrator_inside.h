@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "backends/backend.h"
+#include "pipeline/mirror_pool.h"
 #include "pipeline/orchestrator.h"
 #include "pipeline/plan.h"
 #include "pipeline/scene_upload.h"
@@ -41,6 +42,7 @@ struct orchestrator {
 
     arena *device;          // pages, rings, rows, tables: for the session's life
     staging_arena *staging; // packed photons on their way in
+    mirror_pool *mirrors;   // for results with keep_pinned; has the backend once it is there
     stream_host *ingest_host;
     stream_pool *ingest_pool;
     stream *ingest_streams[N_INGEST_STREAMS];
