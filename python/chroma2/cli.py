@@ -240,6 +240,8 @@ def _run(options: argparse.Namespace) -> int:
     first = next(config.descriptors())  # faults of the sources show before anything is opened
     detector = config_module.load_detector(config.detector.python, folder, os.getcwd())
     session_options = dataclasses.asdict(config.session)
+    if config.session.trace is not None:
+        session_options["trace"] = folder / config.session.trace
     for name, value in (
         ("device_id", options.device),
         ("threads", options.threads),
