@@ -58,9 +58,11 @@ typedef struct chroma2_event {
     uint32_t use_weights; // 1: absorption and detection take from photons' weights. A photon may
                           // leave many hits; sums of their weights have the same expectations
     int32_t
-        scatter_first; // first step of every primary +1: scatters, -1: does not, with the weight
-                       // of that; 0: by chance. Both need session_options.weights
-    uint32_t reserved;
+        scatter_first;    // first step of every primary +1: scatters, -1: does not, with the weight
+                          // of that; 0: by chance. Both need session_options.weights
+    uint32_t keep_pinned; // 1: the result lies in the session's pinned memory, as far as that
+                          // goes, without a copy; it holds one buffer from submission until it is
+                          // destroyed. Not together with on_block
     double prescale; // (0, 1], default 1: sources make this share of their photons, see source.h
 } chroma2_event;
 

@@ -65,7 +65,9 @@ typedef struct chroma2_result_info {
     double t0_ns;
     double wall_s; // from first photon started to last ended; 0 in a part
     uint64_t memory_bytes;
-    double prescale; // the event's: counts over it are those of all the light
+    double prescale;    // the event's: counts over it are those of all the light
+    uint32_t is_pinned; // 1: rows lie in the session's pinned memory; 0: there was not room for all
+    uint32_t reserved;
 } chroma2_result_info;
 
 CHROMA2_API chroma2_ledger chroma2_result_ledger(const chroma2_result *result);

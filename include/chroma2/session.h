@@ -47,9 +47,13 @@ typedef struct chroma2_session_options {
     uint32_t compact_age_us;   // or when the oldest has waited so long, default 1000
     uint32_t weights;          // 1: events may use weights: a column more for every photon
     uint32_t epoch_us;         // length of an epoch of the GPU, default 4000
-    const char *kernel;   // how photons are brought to the GPU's lanes: "thread", "chunk", "refill",
-                          // "pool", "wavefront", "specialized". Same bytes, other speed
-    const char *lifetime; // of the GPU's kernel: "epoch" or "session"
+    const char *kernel; // how photons are brought to the GPU's lanes: "thread", "chunk", "refill",
+                        // "pool", "wavefront", "specialized". Same bytes, other speed
+    const char *lifetime;     // of the GPU's kernel: "epoch" or "session"
+    uint64_t pinned_bytes;    // of memory_bytes, for results with keep_pinned: 256 KiB, some 3,000
+                              // hits, each. Default: what the rest leaves, at most 1/32
+    uint32_t held_timeout_ms; // how long submit waits if all of that is lent, default 1000
+    const char *trace_path;   // a file that becomes a trace for Perfetto (JSON); NULL: none
 } chroma2_session_options;
 
 CHROMA2_API chroma2_session_options chroma2_session_options_default(void);
@@ -91,7 +95,7 @@ CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_session_set_scene(
 /** Submits an event; returns as soon as it is accepted. Everything but a batch's columns (see
  *  photon_batch.h) is copied. Waits while the queue of accepted events is full.
  *  errors  INVALID_ARGUMENT, INVALID_PHOTON, OUT_OF_MEMORY, CLOSED, WRONG_THREAD,
- *          SESSION_AFTER_FORK
+ *          SESSION_AFTER_FORK, RESULTS_HELD (keep_pinned: all buffers are lent)
  *  threads any */
 CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_session_submit(
     chroma2_session *session, const chroma2_event *event, chroma2_future **out_future);
@@ -140,6 +144,6 @@ typedef enum chroma2_close_mode {
 CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_session_close(
     chroma2_session *session, chroma2_close_mode mode);
 
-/** Closes (cancelling) if needed and releases. NULL is a no-op. Futures stay valid. Not from a
- *  callback. */
+/** Closes (cancelling) if needed and releases. NULL is a no-op. Futures and results stay valid, those
+ *  in pinned memory too: the last of these to be destroyed frees it. Not from a callback. */
 CHROMA2_API void chroma2_session_destroy(chroma2_session *session);

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chroma2 import errors
+from chroma2.interop import DeviceArray
 
 try:
     _extension: Any = importlib.import_module("chroma2._chroma2")
@@ -824,12 +825,18 @@ _METRIC_KINDS = {
 }
 
 
+_metric_facts: list[tuple[str, str, str, str]] = []  # name, unit, kind, meaning: always the same
+
+
 def _metrics(pointer: Any, n: int) -> list[Metric]:
-    return [
-        Metric(
-            text(m.name), int(m.value), text(m.unit), _METRIC_KINDS[int(m.kind)], text(m.meaning)
+    for i in range(len(_metric_facts), n):
+        m = pointer[i]
+        _metric_facts.append(
+            (text(m.name), text(m.unit), _METRIC_KINDS[int(m.kind)], text(m.meaning))
         )
-        for m in (pointer[i] for i in range(n))
+    return [
+        Metric(name, int(pointer[i].value), unit, kind, meaning)
+        for i, (name, unit, kind, meaning) in enumerate(_metric_facts[:n])
     ]
 
 
@@ -837,7 +844,7 @@ def _metrics(pointer: Any, n: int) -> list[Metric]:
 class ColumnSpec:
     """One input column [n] or [n, 3]; stride 0 repeats one value."""
 
-    data: NDArray[Any]
+    data: NDArray[Any] | DeviceArray
     repeat: bool = False
 
 
@@ -883,6 +890,7 @@ class EventSpec:
     use_weights: bool = False
     scatter_first: int = 0
     prescale: float = 1.0
+    keep_pinned: bool = False
 
 
 def _sources(pins: Pins, sources: Sequence[SourceImage]) -> Any:
@@ -904,16 +912,30 @@ _DEFAULT_EVENT: Final = ffi.new("chroma2_event *", lib.chroma2_event_default())
 def _batch(pins: Pins, spec: EventSpec) -> Any:
     batch = ffi.new("chroma2_photon_batch *", lib.chroma2_photon_batch_default())
     batch.n = spec.n_batch
+    streams = set()
     for name, column in spec.columns.items():
         data = column.data
         pins.append(data)
         target = getattr(batch, name)
         if data.dtype not in _CODES:
             raise errors.InvalidType(f"{name} is {data.dtype} (it must hold float32 or uint32)")
-        target.data = ffi.cast("void *", data.ctypes.data)
+        is_vector = len(data.shape) == 2
+        if isinstance(data, DeviceArray):
+            target.data = ffi.cast("void *", data.pointer)
+            batch.device = data.device
+            streams.add(data.stream)
+        else:
+            target.data = ffi.cast("void *", data.ctypes.data)
         target.dtype = _CODES[data.dtype]
-        target.stride_bytes = 0 if column.repeat or data.ndim == 0 else data.strides[0]
-        target.component_stride_bytes = data.strides[-1] if data.ndim == 2 else 0
+        target.stride_bytes = 0 if column.repeat or not data.shape else data.strides[0]
+        target.component_stride_bytes = data.strides[-1] if is_vector else 0
+    streams.discard(0)
+    if len(streams) > 1:
+        raise errors.Unsupported(
+            f"the photons' arrays are ready on {len(streams)} streams (one is needed). "
+            "Make them on one stream, or synchronize before?"
+        )
+    batch.stream = ffi.cast("void *", streams.pop() if streams else 0)
     pins.append(batch)
     return batch
 
@@ -954,6 +976,8 @@ def _fill_event(pins: Pins, e: Any, spec: EventSpec) -> None:
         e.use_weights = 1
     if spec.scatter_first:
         e.scatter_first = spec.scatter_first
+    if spec.keep_pinned:
+        e.keep_pinned = 1
     if spec.prescale != 1.0:
         e.prescale = spec.prescale
 

@@ -85,6 +85,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--log-telemetry", action="store_true", help="a line of numbers to stderr every ten seconds"
     )
+    run.add_argument(
+        "--metrics-port",
+        type=int,
+        help="serve the metrics to Prometheus at http://127.0.0.1:PORT/metrics",
+    )
+    run.add_argument(
+        "--trace", type=pathlib.Path, help="write what ran when, for https://ui.perfetto.dev"
+    )
     _session_options(run)
     run.set_defaults(handler=_run)
 
@@ -237,10 +245,14 @@ def _run(options: argparse.Namespace) -> int:
     first = next(config.descriptors())  # faults of the sources show before anything is opened
     detector = config_module.load_detector(config.detector.python, folder, os.getcwd())
     session_options = dataclasses.asdict(config.session)
+    if config.session.trace is not None:
+        session_options["trace"] = folder / config.session.trace
     for name, value in (
         ("device_id", options.device),
         ("threads", options.threads),
         ("seed", options.seed),
+        ("metrics_port", options.metrics_port),
+        ("trace", options.trace),
     ):
         if value is not None:
             session_options[name] = value

@@ -57,7 +57,8 @@ class DetectorConfig:
 
 @dataclass
 class SessionConfig:
-    """Options of chroma2.Session; what is not given keeps its default."""
+    """Options of chroma2.Session; what is not given keeps its default. `trace` is relative to the
+    configuration's folder."""
 
     device_id: int | str | list[int | str] | None = None
     seed: int = 0
@@ -76,6 +77,10 @@ class SessionConfig:
     compact_occupancy: float | None = None
     compact_age_us: int | None = None
     weights: bool = False
+    pinned_bytes: int | None = None
+    held_timeout: float | None = None
+    trace: str | None = None
+    metrics_port: int | None = None
 
 
 @dataclass

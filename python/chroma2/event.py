@@ -51,6 +51,10 @@ class EventDescriptor:
                    that; 0: by chance. Both need Session(weights=True)
     prescale       (0, 1]: sources make this share of their photons, n and Poisson means alike;
                    rows keep their weight, and `result.prescale` says what to divide counts by.
+    keep_pinned    the result's arrays are the session's own pinned memory, without a copy, as far
+                   as that goes (`result.is_pinned`). Each such result holds a buffer from
+                   submission until it and its arrays are gone; if all are held, submitting raises
+                   ResultsHeld. Not together with on_hits or on_block
                    Not with `photons`
 
     Raises InvalidArgument and InvalidType, naming the field, the value and the rule.
@@ -75,6 +79,7 @@ class EventDescriptor:
     use_weights: bool = False
     scatter_first: int = 0
     prescale: float = 1.0
+    keep_pinned: bool = False
     _flat: list[Source] = field(default_factory=list, init=False, repr=False, compare=False)
     _tracks: NDArray[np.uint64] | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -115,6 +120,7 @@ class EventDescriptor:
         _whole("scatter_first", self.scatter_first, -1, 1)
         _truth("use_weights", self.use_weights)
         _truth("ordered", self.ordered)
+        _truth("keep_pinned", self.keep_pinned)
         if not math.isfinite(_number("t0", self.t0)):
             raise InvalidArgument(f"t0 is {self.t0} (it must be finite)")
         if not 0.0 < _number("prescale", self.prescale) <= 1.0:
@@ -139,6 +145,8 @@ class EventDescriptor:
                 raise InvalidType(f"{name} is {value!r} (it must be callable)")
         if self.on_hits is not None and self.on_block is not None:
             raise InvalidArgument("give on_hits or on_block, not both")
+        if self.keep_pinned:
+            raise InvalidArgument("keep_pinned is for results: rows go to on_hits or on_block here")
         if self.on_hits is not None and "hits" not in self.keep:
             raise InvalidArgument("on_hits needs 'hits' in keep")
 
@@ -175,6 +183,7 @@ class EventDescriptor:
             use_weights=bool(self.use_weights),
             scatter_first=int(self.scatter_first),
             prescale=float(self.prescale),
+            keep_pinned=bool(self.keep_pinned),
         )
 
 

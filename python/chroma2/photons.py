@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chroma2 import interop
 from chroma2.errors import InvalidArgument, InvalidType, Unsupported
 
 if TYPE_CHECKING:
@@ -31,13 +32,20 @@ class Photons:
     weights             [n], default 1; only 1 can be tracked in this version
     evidx, channel      [n] uint32 / int32, default 0 / -1; not read when photons start
 
-    Arrays are kept as given if they are float32 already, else converted. An event copies arrays
-    that can be written to; arrays set read-only (`freeze`) are used where they lie.
-    Raises InvalidArgument (shapes) and InvalidType; values are checked on submission.
+    Arrays are NumPy's, whatever NumPy reads, or of other libraries, by DLPack. They are kept as
+    given if they are float32 already, else converted. An event copies arrays that can be written
+    to; arrays set read-only (`freeze`) are used where they lie.
+
+    Arrays on a CUDA device (CuPy, PyTorch, ...; anything with ``__cuda_array_interface__``) stay
+    there and are used where they lie, by sessions on that device: then all of pos, dir, pol,
+    wavelengths, t and flags that are given must lie on it.
+
+    Raises InvalidArgument (shapes), InvalidType and Unsupported; values are checked on submission.
     """
 
     __slots__ = (
         "channel",
+        "device",
         "dir",
         "evidx",
         "flags",
@@ -62,6 +70,10 @@ class Photons:
         evidx: ArrayLike | None = None,
         channel: ArrayLike | None = None,
     ) -> None:
+        self.device: int | None = _device_of(
+            {"pos": pos, "dir": dir, "pol": pol, "wavelengths": wavelengths, "t": t, "flags": flags}
+        )
+        """The CUDA device that the arrays lie on; None: the host."""
         self.pos: Float32 = _vectors("pos", pos, None)
         n = len(self.pos)
         if wavelengths is None and n:
@@ -127,6 +139,8 @@ class Photons:
         )
 
     def _columns(self) -> tuple[Any, ...]:
+        if self.device is not None:
+            raise Unsupported(f"these photons lie on device {self.device} (do it with its arrays)")
         return tuple(getattr(self, name) for name in self._names())
 
     def reduced(self, reduction_factor: float = 1.0, seed: int = 0) -> Photons:
@@ -139,7 +153,7 @@ class Photons:
 
     def freeze(self) -> Photons:
         """Makes the arrays read-only, so that events use them where they lie; returns self."""
-        for values in self._columns():
+        for values in self._columns() if self.device is None else ():
             if values is not None:
                 values.setflags(write=False)
         return self
@@ -147,6 +161,7 @@ class Photons:
     def __repr__(self) -> str:
         absent = [name for name in ("dir", "pol") if getattr(self, name) is None]
         note = f", {' and '.join(absent)} made on the device" if absent else ""
+        note += "" if self.device is None else f", on device {self.device}"
         return f"<Photons: {len(self):,}{note}>"
 
     def _batch(self) -> dict[str, _capi.ColumnSpec]:
@@ -165,22 +180,51 @@ class Photons:
             "polarization": self.pol,
             "wavelength": self.wavelengths,
         }
-        if np.any(self.t != 0):
+        if isinstance(self.t, interop.DeviceArray) or np.any(self.t != 0):
             columns["time"] = self.t
-        if np.any(self.flags):
+        if isinstance(self.flags, interop.DeviceArray) or np.any(self.flags):
             columns["history"] = self.flags
+        given = {name: values for name, values in columns.items() if values is not None}
+        if self.device is None:
+            return {
+                name: _capi.ColumnSpec(values.copy() if values.flags.writeable else values)
+                for name, values in given.items()
+            }
         return {
-            name: _capi.ColumnSpec(values.copy() if values.flags.writeable else values)
-            for name, values in columns.items()
-            if values is not None
+            name: _capi.ColumnSpec(values)
+            for name, values in given.items()
+            if isinstance(values, interop.DeviceArray)
         }
 
 
-def _convert(name: str, values: ArrayLike, dtype: Any) -> NDArray[Any]:
-    try:
-        a = np.asarray(values)
-    except (TypeError, ValueError) as error:
-        raise InvalidType(f"{name} cannot be read as an array ({error})") from None
+def _device_of(given: dict[str, Any]) -> int | None:
+    """The device that all of the given arrays lie on, None if that is the host."""
+    places: dict[str, int | None] = {}
+    for name, values in given.items():
+        if values is not None:
+            array = interop.read(name, values)
+            places[name] = array.device if isinstance(array, interop.DeviceArray) else None
+    different = sorted(set(places.values()), key=str)
+    if len(different) > 1:
+        found = ", ".join(
+            f"{name} on {'the host' if place is None else f'device {place}'}"
+            for name, place in places.items()
+        )
+        raise InvalidArgument(f"the arrays lie in different places: {found} (one place is needed)")
+    return different[0] if different else None
+
+
+def _device_array(name: str, a: interop.DeviceArray, dtype: Any) -> interop.DeviceArray:
+    kinds = ("float32", "float64") if np.dtype(dtype).kind == "f" else (np.dtype(dtype).name,)
+    if a.dtype.name not in kinds or not a.dtype.isnative:
+        raise InvalidType(f"{name} is {a.dtype} (on a device it must hold {' or '.join(kinds)})")
+    return a
+
+
+def _convert(name: str, values: ArrayLike, dtype: Any) -> Any:
+    a = interop.read(name, values)
+    if isinstance(a, interop.DeviceArray):
+        return _device_array(name, a, dtype)
     wish = np.dtype(dtype)
     kinds = "iuf" if wish.kind == "f" else "iu"
     if a.size and a.dtype.kind not in kinds:
@@ -196,23 +240,21 @@ def _convert(name: str, values: ArrayLike, dtype: Any) -> NDArray[Any]:
         return np.asarray(a, dtype=wish)
 
 
-def _vectors(name: str, values: ArrayLike, n: int | None) -> Float32:
+def _vectors(name: str, values: ArrayLike, n: int | None) -> Any:
     a = _convert(name, values, np.float32)
-    if a.size == 0 and a.ndim <= 2:
+    if isinstance(a, np.ndarray) and a.size == 0 and a.ndim <= 2:
         a = a.reshape(0, 3)
     wish = "[n, 3]" if n is None else f"[{n}, 3]"
-    if a.ndim != 2 or a.shape[1] != 3 or (n is not None and len(a) != n):
+    if len(a.shape) != 2 or a.shape[1] != 3 or (n is not None and a.shape[0] != n):
         raise InvalidArgument(f"{name} has shape {list(a.shape)} (it must be {wish})")
     return a
 
 
-def _scalars(
-    name: str, values: ArrayLike | None, n: int, dtype: Any, default: float
-) -> NDArray[Any]:
+def _scalars(name: str, values: ArrayLike | None, n: int, dtype: Any, default: float) -> Any:
     if values is None:
         return np.full(n, default, dtype=dtype)
     a = _convert(name, values, dtype)
-    if a.ndim == 0:
+    if isinstance(a, np.ndarray) and a.ndim == 0:
         return np.full(n, a, dtype=dtype)
     if a.shape != (n,):
         raise InvalidArgument(f"{name} has shape {list(a.shape)} (it must be [{n}])")

@@ -555,6 +555,11 @@ class Result:
         return float(self._info["prescale"])
 
     @property
+    def is_pinned(self) -> bool:
+        """True if the tables lie in the session's pinned memory: see keep_pinned of events."""
+        return bool(self._info["is_pinned"])
+
+    @property
     def memory_bytes(self) -> int:
         """Memory that the tables take."""
         return int(self._info["memory_bytes"])

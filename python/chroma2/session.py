@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +21,9 @@ from chroma2.event import EventDescriptor, photon_ids
 from chroma2.future import Future
 from chroma2.photons import Photons
 from chroma2.result import Result
+
+if TYPE_CHECKING:
+    from chroma2.telemetry import MetricsServer
 
 DeviceId = int | Literal["cpu"] | Sequence[int | Literal["cpu"]] | None
 Tree = Literal["auto", "brute"] | int
@@ -63,6 +68,14 @@ class Session:
                     "wavefront", "specialized"; None: the fastest known
     lifetime        of a GPU's kernel: "epoch" (None), or "session"
     epoch_us        length of its epochs; None: 4000
+    pinned_bytes    of memory_bytes, for results with keep_pinned: 256 KiB, some 3,000 hits, each;
+                    None: what the rest leaves, at most 1/32
+    held_timeout    seconds that submitting waits if all of that is held, before ResultsHeld is
+                    raised; None: 1
+    trace           a file that becomes a trace for Perfetto (https://ui.perfetto.dev): what ran
+                    when; whole once the session is closed
+    metrics_port    serves the metrics to Prometheus at http://127.0.0.1:PORT/metrics, to this
+                    machine only; 0: any free port, see `Session.metrics_port`
     events_in_flight, open_blocks, secondaries, compact_occupancy, compact_age_us
                     see chroma2/session.h; None: its default
 
@@ -94,6 +107,10 @@ class Session:
         kernel: str | None = None,
         lifetime: str | None = None,
         epoch_us: int | None = None,
+        pinned_bytes: int | None = None,
+        held_timeout: float | None = None,
+        trace: str | os.PathLike[str] | None = None,
+        metrics_port: int | None = None,
     ) -> None:
         self._scene = _scene_of(detector)
         self._seen: set[tuple[int, int | None]] = set()
@@ -116,6 +133,7 @@ class Session:
             ("open_blocks", open_blocks, 2**32 - 1),
             ("compact_age_us", compact_age_us, 2**32 - 1),
             ("epoch_us", epoch_us, 2**32 - 1),
+            ("pinned_bytes", pinned_bytes, 2**64 - 1),
         )
         for name, value, high in limits:
             if value is not None:
@@ -132,7 +150,18 @@ class Session:
                 if not isinstance(choice, str):
                     raise InvalidType(f"{name} is {choice!r} (it must be a name)")
                 options[name] = choice
+        if held_timeout is not None:
+            if not 0.001 <= held_timeout <= 4e6:
+                raise InvalidArgument(
+                    f"held_timeout is {held_timeout} s (it must lie in [0.001, 4e6])"
+                )
+            options["held_timeout_ms"] = round(1000 * held_timeout)
+        if trace is not None:
+            options["trace_path"] = os.fspath(trace)
+        if metrics_port is not None:
+            metrics_port = _option("metrics_port", metrics_port, 65535)
         self._handle = _capi.SessionHandle(options, self._scene._handle)
+        self._server = None if metrics_port is None else self._serve(metrics_port)
 
     # ---- about
 
@@ -181,7 +210,8 @@ class Session:
         Waits while the queue of accepted events is full. Photons that can be written to are
         copied.
         Raises InvalidArgument, InvalidPhoton (names array, index, value, rule), OutOfMemory,
-        Closed, WrongThread (from a callback, if the queue is full), SessionAfterFork.
+        Closed, WrongThread (from a callback, if the queue is full), SessionAfterFork, ResultsHeld
+        (an event with keep_pinned, if all pinned memory is held by results).
         """
         return self.submit_events([event])[0]
 
@@ -299,6 +329,26 @@ class Session:
         """A snapshot of the metrics, {name: value}."""
         return {m.name: m.value for m in self._handle.metrics()}
 
+    @property
+    def metrics_port(self) -> int | None:
+        """Where the metrics are served; None if they are not."""
+        return None if self._server is None else self._server.port
+
+    def _serve(self, port: int) -> MetricsServer:
+        from chroma2 import __version__
+        from chroma2.telemetry import MetricsServer, prometheus_text
+
+        handle = self._handle  # not the session, which would live as long as the server
+        names = ("backend", "device", "physics", "arithmetic")
+        about = {"version": __version__, **{name: self.info[name] for name in names}}
+        try:
+            server = MetricsServer(lambda: prometheus_text(handle.metrics(), about), port)
+        except InvalidArgument:
+            self._handle.close(cancel=True)
+            raise
+        weakref.finalize(self, server.stop)
+        return server
+
     def subscribe(
         self, callback: Callable[[dict[str, int]], None], period: float = 1.0
     ) -> Callable[[], None]:
@@ -327,6 +377,8 @@ class Session:
         Every future resolves; a second call does nothing. Raises WrongThread from a callback.
         """
         self._handle.close(cancel)
+        if self._server is not None:
+            self._server.stop()
 
     def __enter__(self) -> Self:
         return self

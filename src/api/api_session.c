@@ -90,6 +90,10 @@ options_complete(chroma2_session_options *o)
         "events_in_flight is %u (it must lie in [1, 65535])", o->events_in_flight);
     REQUIRE(o->open_blocks < MAX_OPEN_BLOCKS, CHROMA2_INVALID_ARGUMENT,
         "open_blocks is %u (it must lie in [1, %d])", o->open_blocks, (int)MAX_OPEN_BLOCKS - 1);
+    o->held_timeout_ms = o->held_timeout_ms != 0 ? o->held_timeout_ms : 1000;
+    REQUIRE(o->pinned_bytes <= o->memory_bytes, CHROMA2_INVALID_ARGUMENT,
+        "pinned_bytes is %llu (it is a part of memory_bytes, %llu)",
+        (unsigned long long)o->pinned_bytes, (unsigned long long)o->memory_bytes);
     REQUIRE(o->weights <= 1, CHROMA2_INVALID_ARGUMENT, "weights is %u (0 or 1)", o->weights);
     REQUIRE(o->compact_occupancy > 0.0 && o->compact_occupancy <= 1.0, CHROMA2_INVALID_ARGUMENT,
         "compact_occupancy is %g (it must lie in (0, 1])", o->compact_occupancy);

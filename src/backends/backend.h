@@ -17,6 +17,10 @@ typedef struct stage_plan {
 typedef struct backend_hooks {
     void (*moved)(void *context);
     void (*failed)(void *context, chroma2_status status); // the detail is set. Once
+    /** Something took from begin to end, by clock_now_ns, on one of the backend's lanes, [0, n_threads)
+     *  or as many as it has streams. NULL: nobody keeps it. Any thread; `name` is static. */
+    void (*span)(void *context, uint32_t lane, const char *name, uint64_t begin_ns, uint64_t end_ns,
+        uint64_t n);
     void *context;
 } backend_hooks;
 

@@ -121,8 +121,11 @@ order_pack(void *context)
     const ingest_task *const task = context;
     orchestrator *const self = task->owner;
     const photon_order *const order = &self->orders[task->order_index];
+    const uint64_t begin = clock_now_ns();
     batch_pack(&task->run->batch, order->first_photon, order->ids, order->n,
         (float *)(uintptr_t)order->staged);
+    timeline_span(
+        self->times, TIMELINE_INGEST + task->lane, "pack", begin, clock_now_ns(), order->n);
     metric_add(&self->own_metrics, METRIC_bytes_in,
         (uint64_t)order->n * staged_floats(order->columns) * sizeof(float));
     self->ops->order_publish(self->backend, task->order_index, order);
@@ -181,8 +184,8 @@ order_issue(orchestrator *self, event_run *run)
     task->owner = self;
     task->run = run;
     task->order_index = index;
-    stream *const lane = self->ingest_streams[self->n_ingested++ % N_INGEST_STREAMS];
-    if (stream_submit(lane, order_pack, task) != CHROMA2_OK) {
+    task->lane = self->n_ingested++ % N_INGEST_STREAMS;
+    if (stream_submit(self->ingest_streams[task->lane], order_pack, task) != CHROMA2_OK) {
         order_pack(task); // no memory for the task: pack it here
     }
     return ISSUED;

@@ -47,8 +47,10 @@ part_deliver(orchestrator *self, event_run *run, uint64_t first_photon, uint64_t
     part->ledger = ledger_make(counters);
     const uint64_t begin = clock_now_ns();
     const chroma2_status status = run->on_block(run->on_block_context, part);
+    const uint64_t end = clock_now_ns();
     metric_add(&self->own_metrics, METRIC_callbacks, 1);
-    metric_add(&self->own_metrics, METRIC_callback_ns, clock_now_ns() - begin);
+    metric_add(&self->own_metrics, METRIC_callback_ns, end - begin);
+    timeline_span(self->times, TIMELINE_DISPATCH, "callback", begin, end, n_photons);
     if (status != CHROMA2_OK) {
         run_fail(self, run,
             error_set(CHROMA2_CALLBACK_FAILED, "the event's callback returned %s (photons %llu..)",
@@ -88,7 +90,11 @@ out:
 static bool
 rows_drain(orchestrator *self)
 {
+    const uint64_t begin = clock_now_ns();
     const uint32_t n = self->ops->rows_take(self->backend, self->rows, DRAIN_ROWS);
+    if (n > 0) {
+        timeline_span(self->times, TIMELINE_DISPATCH, "rows out", begin, clock_now_ns(), n);
+    }
     for (uint32_t i = 0; i < n; ++i) {
         const row *const r = &self->rows[i];
         event_run *const run = self->runs[r->event_slot];
@@ -135,7 +141,11 @@ run_resolve(orchestrator *self, event_run *run, const uint64_t counters[N_LEDGER
     result->info.prescale = run->prescale;
     result->info.first_photon = run->first_photon;
     result->info.n_photons = run->n_photons;
-    result->info.wall_s = (double)(clock_now_ns() - run->start_ns) * 1e-9;
+    const uint64_t end_ns = clock_now_ns();
+    const uint64_t start_ns = run->start_ns != 0 ? run->start_ns : end_ns; // 0: it had no slot
+    result->info.wall_s = (double)(end_ns - start_ns) * 1e-9;
+    timeline_event(self->times, run->event_id, run->n_photons, run->accepted_ns, start_ns, end_ns);
+    result_settle(result);
     result->info.memory_bytes = result_memory_bytes(result);
     run->result = NULL;
     metric_add(&self->own_metrics,

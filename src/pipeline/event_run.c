@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pipeline/ingest.h"
+#include "runtime/signal.h"
 
 chroma2_event
 chroma2_event_default(void)
@@ -82,6 +83,10 @@ event_check(const chroma2_event *event, const event_run_context *context)
         event->prescale);
     REQUIRE(event->use_weights <= 1, CHROMA2_INVALID_ARGUMENT, "event.use_weights is %u (0 or 1)",
         event->use_weights);
+    REQUIRE(event->keep_pinned <= 1, CHROMA2_INVALID_ARGUMENT, "event.keep_pinned is %u (0 or 1)",
+        event->keep_pinned);
+    REQUIRE(event->keep_pinned == 0 || event->on_block == NULL, CHROMA2_INVALID_ARGUMENT,
+        "the event has keep_pinned and on_block (its rows go to the callback, not to the result)");
     REQUIRE(event->scatter_first >= -1 && event->scatter_first <= 1, CHROMA2_INVALID_ARGUMENT,
         "event.scatter_first is %d (-1, 0 or 1)", (int)event->scatter_first);
     REQUIRE((event->use_weights == 0 && event->scatter_first == 0) || context->has_weight,
@@ -209,6 +214,7 @@ event_run_create(const chroma2_event *event, const event_run_context *context, c
     TRY(event_check(event, context));
     self = calloc(1, sizeof *self);
     REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for an event");
+    self->accepted_ns = clock_now_ns();
     run_copy_descriptor(self, event, context);
     TRY(photons_build(event, context, &self->sources, &n_all));
     TRY(run_choose_photons(self, event, n_all, ids, n_ids));

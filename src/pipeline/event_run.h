@@ -47,7 +47,7 @@ struct event_run {
     chroma2_result *result, *part;
     chroma2_status status;
     char error[512];
-    uint64_t start_ns;
+    uint64_t accepted_ns, start_ns;
 
     uint32_t is_cancelled; // atomic, any thread
 };

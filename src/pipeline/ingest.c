@@ -140,7 +140,9 @@ batch_check(const chroma2_photon_batch *batch, uint64_t first, uint64_t n)
         "photon_batch.size_bytes is %u (start from chroma2_photon_batch_default())",
         batch->size_bytes);
     REQUIRE(batch->device == CHROMA2_HOST_MEMORY, CHROMA2_UNSUPPORTED,
-        "photon_batch.device is %d (this backend reads host memory, -1)", (int)batch->device);
+        "photons lie on device %d (this backend reads host memory, photon_batch.device -1). Copy "
+        "them to the host: x.get() in CuPy, x.cpu() in PyTorch?",
+        (int)batch->device);
     TRY(column_check(&batch->position, "pos", true, false));
     TRY(column_check(&batch->wavelength, "wavelengths", true, false));
     TRY(column_check(&batch->direction, "dir", false, false));

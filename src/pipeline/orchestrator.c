@@ -8,6 +8,8 @@
 #include "geometry/scene.h"
 #include "pipeline/orchestrator_inside.h"
 
+static const uint64_t TRACE_GAUGES_NS = 10000000; // between two readings of the gauges
+
 /** Called by workers when photons moved: there may be rows, ended blocks, or orders to reclaim. */
 static void
 workers_moved(void *context)
@@ -30,6 +32,50 @@ workers_failed(void *context, chroma2_status status)
     atomic_store_release_u32(&self->failure, (uint32_t)status);
     wake_signal_raise(&self->dispatch_signal);
     wake_signal_raise(&self->admission_signal);
+}
+
+static void
+workers_spent(
+    void *context, uint32_t lane, const char *name, uint64_t begin_ns, uint64_t end_ns, uint64_t n)
+{
+    const orchestrator *const self = context;
+    timeline_span(self->times, TIMELINE_BACKEND + lane, name, begin_ns, end_ns, n);
+}
+
+/** Puts the gauges on the timeline. */
+static void
+gauges_trace(void *context, const metrics_reading *reading, uint64_t now_ns)
+{
+    const orchestrator *const self = context;
+    for (uint32_t id = 0; id < METRIC_COUNT; ++id) {
+        const metric_description *const about = metric_describe(id);
+        if (about->kind == METRIC_KIND_gauge) {
+            timeline_value(self->times, about->name, now_ns, reading->value[id]);
+        }
+    }
+}
+
+/** Opens the trace file if one is wished for. */
+static chroma2_status
+trace_start(orchestrator *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    uint64_t subscription = 0;
+    if (self->options.trace_path == NULL) {
+        return CHROMA2_OK;
+    }
+    TRY(timeline_create(self->options.trace_path, &self->times));
+    timeline_name_lane(self->times, TIMELINE_ADMISSION, "admission", -1);
+    timeline_name_lane(self->times, TIMELINE_DISPATCH, "dispatch", -1);
+    for (int i = 0; i < N_INGEST_STREAMS; ++i) {
+        timeline_name_lane(self->times, TIMELINE_INGEST + (uint32_t)i, "ingestion", i);
+    }
+    for (uint32_t i = 0; i < self->ops->n_threads(self->backend); ++i) {
+        timeline_name_lane(self->times, TIMELINE_BACKEND + i, self->ops->name, (int)i);
+    }
+    TRY(metrics_bus_subscribe(self->bus, gauges_trace, self, TRACE_GAUGES_NS, &subscription));
+out:
+    return status;
 }
 
 static chroma2_status
@@ -102,7 +148,8 @@ threads_start(orchestrator *self)
     chroma2_status status = CHROMA2_OK;
     size_t n_edges = 0;
     const plan_edge *const edges = plan_edges(&n_edges);
-    const backend_hooks hooks = {workers_moved, workers_failed, self};
+    const backend_hooks hooks = {
+        workers_moved, workers_failed, self->times != NULL ? workers_spent : NULL, self};
     const backend_choices choices = {
         self->options.kernel != NULL ? self->options.kernel : "default",
         self->options.lifetime != NULL ? self->options.lifetime : "default",
@@ -176,6 +223,7 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     TRY(scene_use(self, scene, &self->scene_index)); // the session itself is its user
     view_set_options(self, physics);
     TRY(ingest_start(self));
+    TRY(trace_start(self));
     TRY(threads_start(self));
     *out_orchestrator = self;
     self = NULL;
@@ -240,6 +288,9 @@ orchestrator_stop(orchestrator *self, chroma2_close_mode mode)
     self->is_closing = true;
     pthread_cond_broadcast(&self->space);
     pthread_mutex_unlock(&self->mutex);
+    if (self->mirrors != NULL) {
+        wake_signal_raise(mirror_pool_signal(self->mirrors));
+    }
     if (mode == CHROMA2_CLOSE_CANCEL) {
         cancel_everything(self);
     }
@@ -262,6 +313,7 @@ orchestrator_stop(orchestrator *self, chroma2_close_mode mode)
     if (self->backend != NULL) {
         self->ops->stop(self->backend);
     }
+    timeline_close(self->times);
 }
 
 void
@@ -279,9 +331,12 @@ orchestrator_destroy(orchestrator *self)
     }
     arena_destroy(self->device);
     metrics_bus_destroy(self->bus);
+    timeline_destroy(self->times);
     metrics_destroy(self->numbers);
     metrics_destroy(self->own_numbers);
-    if (self->backend != NULL) {
+    if (self->mirrors != NULL) {
+        mirror_pool_release(self->mirrors); // closes the backend, now or after the last result
+    } else if (self->backend != NULL) {
         self->ops->close(self->backend);
     }
     free(self->runs);
@@ -399,6 +454,42 @@ run_discard(orchestrator *self, const chroma2_event *event, event_run *run)
     }
 }
 
+/** Lends an event's result its buffer; waits for one until `end_ns`. */
+static chroma2_status
+mirror_lend(orchestrator *self, const chroma2_event *event, event_run *run, uint64_t end_ns)
+{
+    chroma2_status status = CHROMA2_OK;
+    if (event->keep_pinned == 0 || run->keep == 0) {
+        return CHROMA2_OK;
+    }
+    REQUIRE(mirror_pool_n(self->mirrors) > 0, CHROMA2_UNSUPPORTED,
+        "the event has keep_pinned and the session has no pinned memory left for results. Open it "
+        "with pinned_bytes, or with more memory_bytes?");
+    wake_signal *const came_back = mirror_pool_signal(self->mirrors);
+    void *buffer = NULL;
+    bool is_over = false;
+    while (buffer == NULL && !is_over) {
+        const uint64_t seen = wake_signal_count(came_back);
+        const uint64_t now = clock_now_ns();
+        pthread_mutex_lock(&self->mutex);
+        is_over = self->is_closing;
+        pthread_mutex_unlock(&self->mutex);
+        REQUIRE(!is_over, CHROMA2_CLOSED, "the session is closed");
+        buffer = mirror_pool_lend(self->mirrors);
+        is_over = now >= end_ns || orchestrator_is_dispatch_thread(self);
+        if (buffer == NULL && !is_over) {
+            wake_signal_wait(came_back, seen, end_ns - now);
+        }
+    }
+    REQUIRE(buffer != NULL, CHROMA2_RESULTS_HELD,
+        "all %u buffers for results with keep_pinned are lent, for %u ms now. Destroy results that "
+        "are no longer looked at, or raise pinned_bytes?",
+        mirror_pool_n(self->mirrors), self->options.held_timeout_ms);
+    result_borrow(run->result, self->mirrors, buffer, run->keep);
+out:
+    return status;
+}
+
 chroma2_status
 orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, const uint64_t *ids,
     size_t n_ids, chroma2_future **out_futures)
@@ -408,6 +499,10 @@ orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, c
     REQUIRE(runs != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for %zu events", n);
     for (size_t i = 0; i < n; ++i) {
         TRY(run_build(self, &events[i], ids, n_ids, &runs[i]));
+    }
+    const uint64_t end_ns = clock_now_ns() + (uint64_t)self->options.held_timeout_ms * 1000000u;
+    for (size_t i = 0; i < n; ++i) {
+        TRY(mirror_lend(self, &events[i], runs[i], end_ns));
     }
     pthread_mutex_lock(&self->mutex);
     status = space_wait(self, n);
@@ -514,6 +609,8 @@ orchestrator_metrics(const orchestrator *self, metrics_reading *out_reading)
     TRY(metrics_snapshot(self->numbers, out_reading));
     TRY(metrics_snapshot(self->own_numbers, &own));
     metrics_reading_merge(out_reading, &own);
+    out_reading->value[METRIC_results_held] = mirror_pool_n_lent(self->mirrors);
+    out_reading->value[METRIC_trace_entries_lost] = timeline_n_lost(self->times);
 out:
     return status;
 }

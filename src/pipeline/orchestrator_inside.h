@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "backends/backend.h"
+#include "pipeline/mirror_pool.h"
 #include "pipeline/orchestrator.h"
 #include "pipeline/plan.h"
 #include "pipeline/scene_upload.h"
@@ -14,6 +15,7 @@
 #include "runtime/staging_arena.h"
 #include "runtime/stream_host.h"
 #include "runtime/stream_pool.h"
+#include "runtime/timeline.h"
 
 enum {
     DRAIN_ROWS = 1024, // rows taken at once
@@ -26,7 +28,7 @@ enum {
 typedef struct ingest_task {
     orchestrator *owner;
     const event_run *run;
-    uint32_t order_index;
+    uint32_t order_index, lane;
 } ingest_task;
 
 struct orchestrator {
@@ -40,6 +42,7 @@ struct orchestrator {
 
     arena *device;          // pages, rings, rows, tables: for the session's life
     staging_arena *staging; // packed photons on their way in
+    mirror_pool *mirrors;   // for results with keep_pinned; has the backend once it is there
     stream_host *ingest_host;
     stream_pool *ingest_pool;
     stream *ingest_streams[N_INGEST_STREAMS];
@@ -47,6 +50,7 @@ struct orchestrator {
     metrics *own_numbers; // the pipeline's, on the host; readings are the sum of both
     metrics_view own_metrics;
     metrics_bus *bus;
+    timeline *times; // NULL: no trace is kept
     queue *rings[10];
     uint32_t n_rings;
     queue *issue_ring; // on the host: slots of events that get no more orders, for dispatch

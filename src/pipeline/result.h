@@ -5,6 +5,7 @@
 #include "base/row.h"
 #include "base/source_record.h"
 #include "chroma2/result.h"
+#include "pipeline/mirror_pool.h"
 
 /** name, C type, components, dtype, unit, tables it is in (bits of 1 << chroma2_rows), meaning */
 #define RESULT_COLUMN_LIST(X)                                                                      \
@@ -28,6 +29,7 @@
 /** One table: columns that grow together. */
 typedef struct result_table {
     uint64_t n_rows, capacity;
+    bool is_lent; // the columns lie in the result's mirror
 #define X(name, type, n, dtype, unit, tables, meaning) type *name;
     RESULT_COLUMN_LIST(X)
 #undef X
@@ -37,6 +39,9 @@ struct chroma2_result {
     result_table table[CHROMA2_N_ROW_KINDS];
     chroma2_ledger ledger;
     chroma2_result_info info;
+    mirror_pool *pool; // NULL: no mirror is lent
+    unsigned char *mirror;
+    uint32_t kept; // bits of 1 << chroma2_rows: tables that share the mirror
 };
 
 /** Which source made a photon: the event's records, ascending by first photon. */
@@ -51,6 +56,14 @@ CHROMA2_MUST_CHECK chroma2_status result_append(chroma2_result *self, chroma2_ro
     const row *rows, const uint32_t *order, uint64_t n, source_ranges sources);
 
 CHROMA2_MUST_CHECK chroma2_status result_create(chroma2_result **out_result);
+
+/** Gives the result a lent buffer, in which its tables begin, in equal parts; those that outgrow
+ *  their part move to memory of their own.
+ *  kept  bits of 1 << chroma2_rows: tables that will get rows; not 0 */
+void result_borrow(chroma2_result *self, mirror_pool *pool, void *buffer, uint32_t kept);
+
+/** No more rows will come: an unused buffer goes back; fills is_pinned. */
+void result_settle(chroma2_result *self);
 
 /** Empties the tables and keeps their memory. */
 void result_clear(chroma2_result *self);

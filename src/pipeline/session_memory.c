@@ -8,6 +8,7 @@
 #include "pipeline/orchestrator_inside.h"
 #include "runtime/photon_page.h"
 
+enum { MIRROR_OVERHEAD = 256 }; // of a lent buffer: its place in the pool
 enum { MIN_SLOTS = 64, MIN_ROWS = 256, N_SLOT_RINGS = 5 };
 
 /** Smallest power of two that is not below n. */
@@ -43,8 +44,8 @@ staging_bytes(const orchestrator *self)
 }
 
 typedef struct memory_plan {
-    uint32_t n_slots, n_rows, n_staging;
-    uint64_t events_bytes, staging_bytes, total_bytes;
+    uint32_t n_slots, n_rows, n_staging, n_mirrors;
+    uint64_t events_bytes, staging_bytes, pinned_bytes, total_bytes;
 } memory_plan;
 
 static uint64_t
@@ -71,7 +72,8 @@ memory_plan_make(
     n_rows = n_rows < MIN_ROWS ? MIN_ROWS : (n_rows > 1u << 20 ? 1u << 20 : n_rows);
     out_plan->n_rows = (uint32_t)n_rows;
     const uint64_t fixed = out_plan->events_bytes + out_plan->staging_bytes + rows_bytes(n_rows) +
-                           self->ops->own_bytes(self->backend, (uint32_t)n_rows);
+                           self->ops->own_bytes(self->backend, (uint32_t)n_rows) +
+                           self->options.pinned_bytes;
     uint64_t n_slots = self->options.queue_capacity;
     if (n_slots == 0) {
         n_slots = max_slots;
@@ -87,6 +89,14 @@ memory_plan_make(
         "%llu. Raise memory_bytes or lower queue_capacity?",
         (unsigned long long)budget, (unsigned long long)self->options.queue_capacity,
         self->options.events_in_flight, (unsigned long long)out_plan->total_bytes);
+    const uint64_t left = budget - out_plan->total_bytes;
+    uint64_t pinned_bytes = self->options.pinned_bytes;
+    if (pinned_bytes == 0) { // what is left anyway
+        pinned_bytes = left < budget / 32 ? left : budget / 32;
+        out_plan->total_bytes += pinned_bytes;
+    }
+    out_plan->n_mirrors = (uint32_t)(pinned_bytes / (MIRROR_BYTES + MIRROR_OVERHEAD));
+    out_plan->pinned_bytes = pinned_bytes;
 out:
     return status;
 }
@@ -162,11 +172,11 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
     const unsigned page_options =
         (self->has_kin ? (unsigned)PHOTON_PAGE_KIN : (unsigned)PHOTON_PAGE_PLAIN) |
         (self->has_weight ? (unsigned)PHOTON_PAGE_WEIGHT : (unsigned)PHOTON_PAGE_PLAIN);
-    memory_plan plan;
+    memory_plan plan = {0};
     TRY(memory_plan_make(self, max_slots, page_options, &plan));
     self->event_path_bytes = plan.total_bytes;
     TRY(arena_create(self->ops->memory(self->backend), "session",
-        plan.total_bytes - plan.staging_bytes + (32u << 10), &self->device));
+        plan.total_bytes - plan.staging_bytes - plan.pinned_bytes + (32u << 10), &self->device));
     TRY(photon_pages_take(self->device, plan.n_slots, page_options, &view->photons));
     TRY(rings_take(self, &plan));
     TAKE_ARRAY(view->rows, plan.n_rows, "output rows");
@@ -181,6 +191,7 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
     TRY(memory->copy_to_device(memory->context, view->reserve, all_free, sizeof all_free));
     TRY(staging_arena_create(self->ops->staging(self->backend), "staging", staging_bytes(self),
         plan.n_staging, &self->staging));
+    TRY(mirror_pool_create(self->ops, self->backend, plan.n_mirrors, &self->mirrors));
     view->n_slots = plan.n_slots;
     view->n_rows = plan.n_rows;
     view->n_events = self->options.events_in_flight;

@@ -52,6 +52,8 @@
     X(wavelength_clamped, "1", counter, "look-ups outside the wavelength grid")                    \
     X(callbacks, "1", counter, "callbacks called")                                                 \
     X(callback_ns, "ns", counter, "time spent in callbacks")                                       \
+    X(results_held, "1", gauge, "buffers of pinned memory that results have, keep_pinned")         \
+    X(trace_entries_lost, "1", counter, "entries of the trace file that could not be written")     \
     X(initialize_ns, "ns", counter, "time of the stage initialize")                                \
     X(propagate_ns, "ns", counter, "time of the stage propagate")                                  \
     X(postprocess_ns, "ns", counter, "time of the stage postprocess")                              \

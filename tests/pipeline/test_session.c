@@ -56,6 +56,8 @@ SPOIL(events_memory, o->events_in_flight = 65535)
 SPOIL(open_blocks, o->open_blocks = 64)
 SPOIL(occupancy_low, o->compact_occupancy = -0.1)
 SPOIL(occupancy_high, o->compact_occupancy = 1.5)
+SPOIL(pinned, o->pinned_bytes = o->memory_bytes + 1)
+SPOIL(trace, o->trace_path = "/nowhere/trace.json")
 SPOIL(occupancy_nan, o->compact_occupancy = (double)NAN)
 
 static const bad_option bad_options[] = {
@@ -78,6 +80,8 @@ static const bad_option bad_options[] = {
     {"open_blocks is 64", CHROMA2_INVALID_ARGUMENT, spoil_open_blocks},
     {"compact_occupancy is -0.1", CHROMA2_INVALID_ARGUMENT, spoil_occupancy_low},
     {"compact_occupancy is 1.5", CHROMA2_INVALID_ARGUMENT, spoil_occupancy_high},
+    {"pinned_bytes is 67108865", CHROMA2_INVALID_ARGUMENT, spoil_pinned},
+    {"trace_path is \"/nowhere/trace.json\"", CHROMA2_INVALID_ARGUMENT, spoil_trace},
     {"compact_occupancy is nan", CHROMA2_INVALID_ARGUMENT, spoil_occupancy_nan},
 };
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The command, its configuration files, and its exit status."""
 
+import json
 import pathlib
 import re
 import signal
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import chroma2
-from chroma2 import config, errors
+from chroma2 import cli, config, errors
 from chroma2.cli import main
 from chroma2.io import hdf5
 
@@ -161,6 +162,20 @@ def test_doctor_info_version(capsys):
         assert caught.value.code == status
     done = subprocess.run([sys.executable, "-m", "chroma2", "info"], capture_output=True, text=True)
     assert done.returncode == 0 and "C library" in done.stdout
+
+
+def test_a_run_writes_its_trace_and_serves_its_metrics(folder, monkeypatch):
+    ports = []
+    describe = cli._describe
+    monkeypatch.setattr(cli, "_describe", lambda s: (ports.append(s.metrics_port), describe(s)))
+    text = CONFIG.replace("[session]", '[session]\ntrace = "configured.json"\nmetrics_port = 0')
+    (folder / "config.toml").write_text(text)
+    assert main(["run", "config.toml"]) == 0
+    assert main(["run", "config.toml", "--overwrite", "--trace", "given.json"]) == 0
+    assert all(port > 0 for port in ports) and len(ports) == 2
+    for name in ("configured.json", "given.json"):
+        entries = json.loads((folder / name).read_text())
+        assert sum(e["ph"] == "b" and e["name"].startswith("event") for e in entries) == 3
 
 
 def test_telemetry_lines(folder, capsys, monkeypatch):

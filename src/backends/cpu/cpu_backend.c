@@ -171,6 +171,12 @@ static const metric_id stage_time_metric[N_STAGES] = {
 #undef X
 };
 
+static const char *const stage_name[N_STAGES] = {
+#define X(name, what) #name,
+    STAGE_LIST(X)
+#undef X
+};
+
 static void
 metrics_tell(const stage_view *view, stage_scratch *scratch)
 {
@@ -190,8 +196,13 @@ worker_turn(backend_context *self, stage_scratch *scratch)
         scratch->now_ns = begin;
         const uint32_t moved = self->stages->run[stage](&self->view, scratch);
         if (moved > 0) {
-            scratch->counts[stage_time_metric[stage]] += clock_now_ns() - begin;
+            const uint64_t end = clock_now_ns();
+            scratch->counts[stage_time_metric[stage]] += end - begin;
             metrics_tell(&self->view, scratch);
+            if (self->hooks.span != NULL) {
+                self->hooks.span(self->hooks.context, (uint32_t)(scratch - self->scratches),
+                    stage_name[stage], begin, end, moved);
+            }
             self->hooks.moved(self->hooks.context);
             return true;
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Result tables: which columns they have, what they hold, and what is refused. */
+#include "chroma2/session.h"
 #include "pipeline/result.h"
 
 #include <setjmp.h>
@@ -259,6 +260,64 @@ a_cleared_result_is_empty_and_keeps_its_memory(void **state)
     chroma2_result_destroy(result);
 }
 
+/** Rows of one kind go in, a few at a time: into the lent buffer, and out of it when it is full. */
+static void
+lent_tables_keep_their_rows_when_they_outgrow_the_buffer(void **state)
+{
+    (void)state;
+    const backend_ops *ops = NULL;
+    backend_context *backend = NULL;
+    mirror_pool *pool = NULL;
+    chroma2_result *result = NULL;
+    int32_t device = 0;
+    row rows[N_ROWS];
+    const source_ranges no_sources = {NULL, 0};
+    assert_int_equal(backend_for_device(CHROMA2_DEVICE_CPU, &ops, &device), CHROMA2_OK);
+    assert_int_equal(ops->open(device, 1, &backend), CHROMA2_OK);
+    assert_int_equal(mirror_pool_create(ops, backend, 1, &pool), CHROMA2_OK);
+    unsigned char *const buffer = mirror_pool_lend(pool);
+    assert_non_null(buffer);
+    assert_null(mirror_pool_lend(pool));
+    assert_int_equal(result_create(&result), CHROMA2_OK);
+    result_borrow(result, pool, buffer, 1u << CHROMA2_HITS | 1u << CHROMA2_PHOTONS_END);
+    uint32_t n = 0;
+    bool was_lent = false;
+    for (uint32_t round = 0; round < 8; ++round) {
+        for (uint32_t i = 0; i < N_ROWS; ++i) {
+            rows[i] = row_of(n++);
+            rows[i].kinds = i < 10 ? ROW_HIT | ROW_FINAL : ROW_FINAL;
+        }
+        for (int table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
+            assert_int_equal(
+                result_append(result, (chroma2_rows)table, rows, NULL, N_ROWS, no_sources),
+                CHROMA2_OK);
+        }
+        was_lent = was_lent || result->table[CHROMA2_PHOTONS_END].is_lent;
+    }
+    assert_true(was_lent);
+    assert_false(result->table[CHROMA2_PHOTONS_END].is_lent);
+    assert_true(result->table[CHROMA2_HITS].is_lent);
+    const result_table *const ends = &result->table[CHROMA2_PHOTONS_END];
+    assert_int_equal(ends->n_rows, n);
+    for (uint32_t i = 0; i < n; ++i) {
+        const row r = row_of(i);
+        assert_memory_equal(ends->pos + 3 * i, r.state, 3 * sizeof(float));
+        assert_int_equal(ends->photon_id[i], r.photon_id);
+        assert_int_equal(ends->flags[i], r.history);
+    }
+    const result_table *const hits = &result->table[CHROMA2_HITS];
+    assert_int_equal(hits->n_rows, 80);
+    const float *const last = hits->pos + 3 * hits->n_rows;
+    assert_true((const void *)hits->pos >= (void *)buffer);
+    assert_true((const void *)last <= (void *)(buffer + MIRROR_BYTES));
+    assert_int_equal(hits->photon_id[79], row_of(7 * N_ROWS + 9).photon_id);
+    result_settle(result);
+    assert_int_equal(result->info.is_pinned, 0);
+    assert_int_equal(mirror_pool_n_lent(pool), 1); // the hits are still there
+    mirror_pool_release(pool);                     // the session goes first
+    chroma2_result_destroy(result);                // and the backend with the result
+}
+
 int
 main(void)
 {
@@ -268,6 +327,7 @@ main(void)
         cmocka_unit_test(each_row_lands_in_the_tables_of_its_kinds),
         cmocka_unit_test(rows_follow_the_order_given),
         cmocka_unit_test(a_cleared_result_is_empty_and_keeps_its_memory),
+        cmocka_unit_test(lent_tables_keep_their_rows_when_they_outgrow_the_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
