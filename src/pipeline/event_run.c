@@ -304,6 +304,7 @@ event_run_destroy(event_run *self)
     }
     chroma2_result_destroy(self->result);
     chroma2_result_destroy(self->part);
+    event_image_destroy(self->image);
     free(self->ids);
     free(self->track_ids);
     free(self);
