@@ -217,6 +217,7 @@ event_run_create(const chroma2_event *event, const event_run_context *context, c
         TRY(result_create(&self->part));
     }
     TRY(future_create(&self->future));
+    self->future->event_id = self->event_id;
     self->future->run = self;
     *out_run = self;
     self = NULL;

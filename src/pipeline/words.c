@@ -14,7 +14,7 @@ words_extend(word_list *self, size_t n)
         return NULL;
     }
     if (n > self->capacity - self->n) {
-        size_t capacity = self->capacity + self->capacity / 2;
+        size_t capacity = self->capacity < 32 ? 32 : self->capacity + self->capacity / 2;
         capacity = capacity < self->n + n ? self->n + n : capacity;
         uint64_t *const words = realloc(self->words, capacity * WORD_BYTES);
         if (words == NULL) {
