@@ -43,6 +43,13 @@ class Intersection(NamedTuple):
     instance: NDArray[np.int32]
 
 
+class _Restored(NamedTuple):
+    """A detector whose session goes on from a checkpoint."""
+
+    detector: Detector | Scene
+    checkpoint: Checkpoint
+
+
 class Session:
     """Opens devices on a detector; a context manager.
 
@@ -72,7 +79,7 @@ class Session:
     def __init__(
         self,
         device_id: DeviceId = None,
-        detector: Detector | Scene | None = None,
+        detector: Detector | Scene | _Restored | None = None,
         seed: int = 0,
         *,
         physics: str = "chroma",
@@ -90,8 +97,10 @@ class Session:
         compact_occupancy: float | None = None,
         compact_age_us: int | None = None,
         weights: bool = False,
-        _checkpoint: Checkpoint | None = None,
     ) -> None:
+        begin: _capi.CheckpointHandle | None = None
+        if isinstance(detector, _Restored):
+            begin, detector = detector.checkpoint._handle, detector.detector
         self.pending: list[Future] = []
         self.note = b""
         self._scene = _scene_of(detector)
@@ -126,7 +135,6 @@ class Session:
             options["secondaries"] = int(_flag("secondaries", secondaries))
         if compact_occupancy is not None:
             options["compact_occupancy"] = float(compact_occupancy)
-        begin = None if _checkpoint is None else _checkpoint._handle
         self._handle = _capi.SessionHandle(options, self._scene._handle, begin)
 
     @classmethod
@@ -157,7 +165,7 @@ class Session:
         """
         checkpoint = path if isinstance(path, Checkpoint) else Checkpoint(path)
         options.setdefault("physics", "")
-        session = cls(device_id, detector, _checkpoint=checkpoint, **options)
+        session = cls(device_id, _Restored(detector, checkpoint), **options)
         try:
             events = checkpoint.events(scenes)
             if prepare is not None:
