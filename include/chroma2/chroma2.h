@@ -7,6 +7,7 @@
 #include "chroma2/photon_batch.h"
 #include "chroma2/event.h"
 #include "chroma2/session.h"
+#include "chroma2/checkpoint.h"
 #include "chroma2/future.h"
 #include "chroma2/result.h"
 #include "chroma2/history.h"

@@ -20,6 +20,9 @@ CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_future_wait(
 /** 1 if the event has ended, well or not. */
 CHROMA2_API uint32_t chroma2_future_is_done(const chroma2_future *future);
 
+/** The event's id: as given, or the session's running number. */
+CHROMA2_API uint32_t chroma2_future_event_id(const chroma2_future *future);
+
 /** How the event ended: OK, CANCELLED, or what failed; NOT_READY before. */
 CHROMA2_API chroma2_status chroma2_future_status(const chroma2_future *future);
 

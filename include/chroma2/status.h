@@ -33,7 +33,11 @@
     X(DEVICE_LOST, 13, "the device stopped working")                                               \
     X(RESULTS_HELD, 14, "all pinned result buffers are lent out")                                  \
     X(UNSUPPORTED, 15, "this build or backend cannot do that")                                     \
-    X(INTERNAL, 16, "chroma2 found a mistake of its own")
+    X(INTERNAL, 16, "chroma2 found a mistake of its own")                                          \
+    X(FILE_FAILED, 17, "a file could not be read or written")                                      \
+    X(FILE_INVALID, 18, "a file is damaged or of another kind")                                    \
+    X(FILE_MISMATCH, 19, "a file belongs to another scene, seed, physics or version")              \
+    X(DISK_FULL, 20, "there is no room left on the disk")
 
 typedef enum chroma2_status {
 #define X(name, code, sentence) CHROMA2_##name = code,

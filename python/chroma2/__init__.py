@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         transform,
         units,
     )
+    from chroma2.checkpoint import Checkpoint
     from chroma2.detector import Channels, Detector, Material, Scene, Solid, Surface
     from chroma2.event import EventDescriptor
     from chroma2.future import Future
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Channels": "detector",
+    "Checkpoint": "checkpoint",
     "Detector": "detector",
     "Material": "detector",
     "Scene": "detector",
@@ -122,6 +124,7 @@ __all__ = [
     "SURFACE_REEMIT",
     "SURFACE_TRANSMIT",
     "Channels",
+    "Checkpoint",
     "Detector",
     "Error",
     "EventDescriptor",

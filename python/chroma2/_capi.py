@@ -728,6 +728,12 @@ class Running:
         _live.discard(self)
         self.pins = self.on_block = self._on_done = self._handle = None
 
+    def event_id(self) -> int | None:
+        """None before the submission."""
+        if self.pointer is None:
+            return None
+        return int(lib.chroma2_future_event_id(self.pointer))
+
     def is_done(self) -> bool:
         return bool(lib.chroma2_future_is_done(self.pointer))
 
@@ -989,6 +995,113 @@ def _event(pins: Pins, spec: EventSpec) -> Any:
     return e
 
 
+class CheckpointHandle:
+    """Owns a chroma2_checkpoint."""
+
+    def __init__(self, path: str):
+        out = ffi.new("chroma2_checkpoint **")
+        check(lib.chroma2_checkpoint_open(os.fsencode(path), out))
+        self.pointer = ffi.gc(out[0], lib.chroma2_checkpoint_close)
+
+    def about(self) -> dict[str, Any]:
+        info = ffi.new("chroma2_checkpoint_info *")
+        info.size_bytes = ffi.sizeof("chroma2_checkpoint_info")
+        check(lib.chroma2_checkpoint_about(self.pointer, info))
+        note = bytes(ffi.buffer(info.note, info.note_bytes)) if info.note_bytes else b""
+        return _plain(info) | {"note": note, "scene_hash": bytes(info.scene_hash)}
+
+    def event(self, index: int) -> dict[str, Any]:
+        """A pending event: its numbers, `sources` or `photons`, `track_photons`, `scene_hash`."""
+        e = ffi.new("chroma2_event *")
+        scene_hash = ffi.new("uint8_t[32]")
+        check(lib.chroma2_checkpoint_event(self.pointer, index, e, scene_hash))
+        n_tracks = int(e.n_track_photons)
+        return {
+            "scene_hash": bytes(scene_hash),
+            "event_id": int(e.event_id),
+            "seed": int(e.seed) if e.has_seed else None,
+            "max_steps": int(e.max_steps),
+            "t0_ns": float(e.t0_ns),
+            "keep": int(e.keep),
+            "ordered": e.order == lib.CHROMA2_ORDER_SORTED,
+            "first_photon": int(e.first_photon),
+            "n_photons": None if e.n_photons == ALL_PHOTONS else int(e.n_photons),
+            "user_tag": int(e.user_tag),
+            "block_log2": int(e.block_log2),
+            "use_weights": bool(e.use_weights),
+            "scatter_first": int(e.scatter_first),
+            "prescale": float(e.prescale),
+            "track_photons": _copied(e.track_photons, (n_tracks,), np.dtype(np.uint64))
+            if e.track_photons != ffi.NULL and n_tracks
+            else None,
+            "sources": [_source_fields(e.sources[i]) for i in range(e.n_sources)],
+            "photons": {} if e.batch == ffi.NULL else _batch_columns(e.batch),
+        }
+
+
+def _copied(pointer: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    n = int(np.prod(shape))
+    return np.frombuffer(ffi.buffer(pointer, n * dtype.itemsize), dtype).reshape(shape).copy()
+
+
+_SOURCE_LENGTHS = {
+    "spectrum_nm": "n_spectrum",
+    "spectrum": "n_spectrum",
+    "decay_weight": "n_decays",
+    "decay_ns": "n_decays",
+    "rise_ns": "n_decays",
+}
+
+
+def _source_fields(source: Any) -> dict[str, Any]:
+    """The inverse of `source_image`: kind, and what differs from the default."""
+    usual = lib.chroma2_source_default()
+    fields: dict[str, Any] = {"kind": int(source.kind)}
+    for name, kind in ffi.typeof("chroma2_source").fields:
+        value = getattr(source, name)
+        if name in ("size_bytes", "kind"):
+            continue
+        if name in _SOURCE_LENGTHS:
+            if value != ffi.NULL:
+                n = getattr(source, _SOURCE_LENGTHS[name])
+                fields[name] = _copied(value, (n,), np.dtype(np.float64))
+        elif kind.type.kind == "array":
+            if tuple(value) != tuple(getattr(usual, name)):
+                fields[name] = tuple(value)
+        elif value != getattr(usual, name):
+            fields[name] = value
+    return fields
+
+
+_BATCH_NAMES = {
+    "position": "pos",
+    "direction": "dir",
+    "polarization": "pol",
+    "wavelength": "wavelengths",
+    "time": "t",
+    "history": "flags",
+}
+
+
+def _batch_columns(batch: Any) -> dict[str, NDArray[Any]]:
+    """The columns of a batch by their names in Photons."""
+    out = {}
+    for name, ours in _BATCH_NAMES.items():
+        column = getattr(batch, name)
+        if column.data == ffi.NULL:
+            continue
+        dtype = _DTYPES[int(column.dtype)]
+        if dtype == np.float64:
+            raise errors.Unsupported(
+                f"photons.{ours} was given as float64, which Photons cannot hold (restore the "
+                "checkpoint from C)"
+            )
+        n = int(batch.n)
+        has_three = column.stride_bytes == 3 * dtype.itemsize
+        out[ours] = _copied(column.data, (n, 3) if has_three else (n,), dtype)
+    return out
+
+
 class _Call:
     """A call in progress: the session's memory stays until the last one has returned."""
 
@@ -1013,7 +1126,12 @@ class _Call:
 class SessionHandle:
     """Owns a chroma2_session."""
 
-    def __init__(self, options: Mapping[str, Any], scene: SceneHandle):
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        scene: SceneHandle,
+        checkpoint: CheckpointHandle | None = None,
+    ):
         pins: Pins = []
         o = ffi.new("chroma2_session_options *", lib.chroma2_session_options_default())
         for name, value in options.items():
@@ -1025,7 +1143,10 @@ class SessionHandle:
             else:
                 setattr(o, name, value)
         out = ffi.new("chroma2_session **")
-        check(lib.chroma2_session_open(o, scene.pointer, out))
+        if checkpoint is None:
+            check(lib.chroma2_session_open(o, scene.pointer, out))
+        else:
+            check(lib.chroma2_session_restore(o, scene.pointer, checkpoint.pointer, out))
         self.pointer = out[0]
         self.pid = os.getpid()
         self._lock = threading.Lock()
@@ -1084,6 +1205,20 @@ class SessionHandle:
             raise
         for i, run in enumerate(running):
             run.attach(futures[i])
+
+    def checkpoint(self, path: str, note: bytes, unsaved: Sequence[EventSpec]) -> None:
+        pins: Pins = []
+        options = ffi.new("chroma2_checkpoint_options *", lib.chroma2_checkpoint_options_default())
+        events = ffi.new("chroma2_event[]", max(1, len(unsaved)))
+        for i, spec in enumerate(unsaved):
+            ffi.memmove(events + i, _DEFAULT_EVENT, _EVENT_BYTES)
+            _fill_event(pins, events + i, spec)
+        options.unsaved = events
+        options.n_unsaved = len(unsaved)
+        options.note = ffi.from_buffer(note)
+        options.note_bytes = len(note)
+        with self._inside() as session:
+            check(lib.chroma2_session_checkpoint(session, os.fsencode(path), options))
 
     def intersect(
         self, origins: NDArray[np.float32], directions: NDArray[np.float32]

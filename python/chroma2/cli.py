@@ -18,9 +18,7 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,11 +29,9 @@ from chroma2.errors import Error, InvalidFile, MissingDependency
 
 if TYPE_CHECKING:
     from chroma2.config import Config
-    from chroma2.event import EventDescriptor
-    from chroma2.future import Future
-    from chroma2.io.hdf5 import Writer
     from chroma2.photons import Photons
     from chroma2.result import Result, Tracks
+    from chroma2.run import Tally
     from chroma2.session import Session
 
 
@@ -82,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("config", type=pathlib.Path, help="a TOML file; see chroma2.config")
     run.add_argument("--output", type=pathlib.Path, help="results file, instead of the config's")
     run.add_argument("--overwrite", action="store_true", help="replace an older results file")
+    run.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     run.add_argument(
         "--log-telemetry", action="store_true", help="a line of numbers to stderr every ten seconds"
     )
@@ -221,28 +218,13 @@ def _report(result: Result) -> None:
 # ------------------------------------------------------------------ run
 
 
-@dataclass
-class _Outcome:
-    """What a run came to."""
-
-    done: int = 0
-    failed: int = 0
-    photons: int = 0
-    hits: int = 0
-    seconds: float = 0.0
-    is_stopped: bool = False
-
-
-_LARGE = 1 << 20  # photons; larger events stream their hits to the file while they run
-
-
 def _run(options: argparse.Namespace) -> int:
     from chroma2 import config as config_module
-    from chroma2.io.hdf5 import Writer
+    from chroma2 import run
 
     config = config_module.load(options.config)
     folder = options.config.resolve().parent
-    first = next(config.descriptors())  # faults of the sources show before anything is opened
+    next(config.descriptors())  # faults of the sources show before anything is opened
     detector = config_module.load_detector(config.detector.python, folder, os.getcwd())
     session_options = dataclasses.asdict(config.session)
     if config.session.trace is not None:
@@ -256,86 +238,94 @@ def _run(options: argparse.Namespace) -> int:
     ):
         if value is not None:
             session_options[name] = value
-    out = config.output
-    path = options.output or folder / out.path
+    path = options.output or folder / config.output.path
     stop = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     try:
-        with chroma2.Session(detector=detector, **session_options) as session:
-            _describe(session)
-            if options.log_telemetry:
-                session.subscribe(_telemetry_line, 10.0)
-            with Writer(
-                path,
-                session,
-                keep_start=out.keep_start,  # type: ignore[arg-type]
-                overwrite=options.overwrite or out.overwrite,
-                compression=out.compression,
-                flush_rows=out.flush_rows,
-                attributes={"detector_folder": str(folder)},
-            ) as writer:
-                n = session.count_photons(first)
-                outcome = _run_events(session, writer, config, n, stop)
+        if options.resume and run.is_joined(path):
+            run.finish(path)
+            print(f"{path} is whole: nothing is left to do")
+            return 0
+        if options.resume:
+            session, tally = _restore(path, config, detector, session_options)
+        else:
+            overwrite = options.overwrite or config.output.overwrite
+            run.require_new(path, overwrite=overwrite)
+            session, tally = chroma2.Session(detector=detector, **session_options), run.Tally()
+            run.discard(path)
+        with session:
+            return _go(options, config, session, tally, stop, path)
     finally:
         signal.signal(signal.SIGTERM, before)
-    _say("events", f"{outcome.done:,} of {config.event.n_events:,}")
-    _say("photons", f"{outcome.photons:,}")
-    _say("photons/s", f"{outcome.photons / max(1e-9, outcome.seconds):,.0f}")
-    _say("hits", f"{outcome.hits:,}")
-    print(f"wrote {path}")
-    if outcome.is_stopped:
-        print(f"chroma2: stopped; {path} holds the events that had ended", file=sys.stderr)
+
+
+def _restore(
+    path: pathlib.Path, config: Config, detector: Any, options: dict[str, Any]
+) -> tuple[Session, Tally]:
+    """The session and the state of a run that was interrupted."""
+    from chroma2 import run
+
+    where = run.checkpoint_path(path)
+    if not where.exists():
+        raise InvalidFile(f"{where} does not exist: there is nothing to resume")
+    checkpoint = chroma2.Checkpoint(where)
+    tally = run.read_tally(checkpoint, config)
+    return chroma2.Session.restore(checkpoint, detector, **options), tally
+
+
+def _go(
+    options: argparse.Namespace,
+    config: Config,
+    session: Session,
+    tally: Tally,
+    stop: threading.Event,
+    path: pathlib.Path,
+) -> int:
+    """Runs what is left to do; returns the exit status."""
+    from chroma2 import run
+    from chroma2.io.hdf5 import Writer
+
+    _describe(session)
+    if options.log_telemetry:
+        session.subscribe(_telemetry_line, 10.0)
+    out = config.output
+    writer = Writer(
+        path,
+        session,
+        keep_start=out.keep_start,  # type: ignore[arg-type]
+        overwrite=options.overwrite or out.overwrite,
+        compression=out.compression,
+        flush_rows=out.flush_rows,
+        attributes={"detector_folder": str(options.config.resolve().parent)},
+        resume=tally.n_segments if options.resume else None,
+    )
+    try:
+        is_over = run.Run(config, session, writer, tally, stop).go()
+        if is_over:
+            writer.close()
+    except OSError as error:
+        session.close(cancel=True)
+        print(
+            f"chroma2: {error}; {writer.segments} holds what was written. Make room, then go on "
+            "with --resume",
+            file=sys.stderr,
+        )
+        return 1
+    finally:
+        writer.leave()
+    for name, value in run.describe(tally, config.event.n_events):
+        _say(name, value)
+    if not is_over:
+        session.close(cancel=True)
+        print(
+            f"chroma2: stopped; {writer.segments} holds the events that had ended. Go on with "
+            "--resume",
+            file=sys.stderr,
+        )
         return 143
-    return 1 if outcome.failed else 0
-
-
-def _run_events(
-    session: Session, writer: Writer, config: Config, n_photons: int, stop: threading.Event
-) -> _Outcome:
-    """Runs the events in order; a set `stop` cancels what is in flight."""
-    from chroma2.progress import Progress
-
-    outcome = _Outcome()
-    n_events = config.event.n_events
-    is_large = n_photons > _LARGE
-    start = time.monotonic()
-    with Progress(n_events * n_photons) as bar:
-        events = config.descriptors()
-        for i, (event, future) in enumerate(_in_flight(session, writer, events, is_large)):
-            while not stop.is_set() and not future.wait(0.25):
-                bar.update(i * n_photons + future.progress()[0])
-            if stop.is_set():
-                outcome.is_stopped = True
-                session.close(cancel=True)
-                break
-            try:
-                result = future.result()
-            except Error as error:
-                outcome.failed += 1
-                print(f"event {event.event_id}: {type(error).__name__}: {error}", file=sys.stderr)
-                continue
-            writer.write(event, result)
-            outcome.done += 1
-            outcome.photons += result.ledger.n_photons
-            outcome.hits += result.ledger.hits
-            bar.update((i + 1) * n_photons)
-    outcome.seconds = time.monotonic() - start
-    return outcome
-
-
-def _in_flight(
-    session: Session, writer: Writer, events: Iterator[EventDescriptor], is_large: bool
-) -> Iterator[tuple[EventDescriptor, Future]]:
-    """(event, future) in order. Small events are submitted ahead of the one asked for; of large
-    ones one runs at a time, and its rows go to the file as they come."""
-    waiting: deque[tuple[EventDescriptor, Future]] = deque()
-    for event in events:
-        if is_large:
-            event.on_block = writer.add_part
-        waiting.append((event, session.submit_event(event)))
-        if is_large or len(waiting) >= 16:
-            yield waiting.popleft()
-    yield from waiting
+    run.finish(path)
+    print(f"wrote {path}")
+    return 1 if tally.failed else 0
 
 
 def _telemetry_line(numbers: dict[str, int]) -> None:

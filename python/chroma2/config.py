@@ -99,13 +99,14 @@ class EventConfig:
 
 @dataclass
 class OutputConfig:
-    """Where results go; see chroma2.io.hdf5.Writer."""
+    """Where results go; see chroma2.io.hdf5.Writer. checkpoint_s: seconds between checkpoints."""
 
     path: str = "results.h5"
     keep_start: str = "hits"
     overwrite: bool = False
     compression: str | None = None
     flush_rows: int = 1 << 20
+    checkpoint_s: float = 60.0
 
 
 @dataclass

@@ -46,10 +46,28 @@ class InvalidConfig(Error, ValueError):
     status = "INVALID_ARGUMENT"
 
 
-class InvalidFile(Error, ValueError):
-    """A results file is not one of ours, or lacks what the operation needs."""
+class FileFailed(Error, OSError):
+    """A file could not be read or written."""
 
-    status = "INVALID_ARGUMENT"
+    status = "FILE_FAILED"
+
+
+class DiskFull(FileFailed):
+    """There is no room left on the disk."""
+
+    status = "DISK_FULL"
+
+
+class InvalidFile(Error, ValueError):
+    """A file is damaged, not one of ours, or lacks what the operation needs."""
+
+    status = "FILE_INVALID"
+
+
+class FileMismatch(InvalidFile):
+    """A file belongs to another scene, seed, physics or version."""
+
+    status = "FILE_MISMATCH"
 
 
 class OutOfMemory(Error, MemoryError):
@@ -163,6 +181,10 @@ BY_STATUS: dict[str, type[Error]] = {
         ResultsHeld,
         Unsupported,
         InternalError,
+        FileFailed,
+        InvalidFile,
+        FileMismatch,
+        DiskFull,
     )
 }
 """Status name, as in ``chroma2/status.h``, to exception class."""

@@ -118,14 +118,9 @@ class Future(concurrent.futures.Future[Result]):
 
     @property
     def event_id(self) -> int | None:
-        """As given; of an event without, the session's running number, known when it has ended."""
+        """As given, or the session's running number."""
         given: int | None = self.descriptor.event_id
-        if given is None and self.done():
-            self._settle()
-            assert self._outcome is not None
-            result = self._outcome.result
-            return None if result is None else result.event_id
-        return given
+        return self._running.event_id() if given is None else given
 
     @property
     def partial(self) -> Result | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import warnings
 import weakref
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chroma2 import _capi
+from chroma2.checkpoint import Checkpoint
 from chroma2.detector import Detector, Scene
 from chroma2.errors import InvalidArgument, InvalidType, RepeatedEventWarning
 from chroma2.event import EventDescriptor, photon_ids
@@ -43,6 +45,13 @@ class Intersection(NamedTuple):
     distance: NDArray[np.float32]
     triangle: NDArray[np.int32]
     instance: NDArray[np.int32]
+
+
+class _Restored(NamedTuple):
+    """A detector whose session goes on from a checkpoint."""
+
+    detector: Detector | Scene
+    checkpoint: Checkpoint
 
 
 class Session:
@@ -86,7 +95,7 @@ class Session:
     def __init__(
         self,
         device_id: DeviceId = None,
-        detector: Detector | Scene | None = None,
+        detector: Detector | Scene | _Restored | None = None,
         seed: int = 0,
         *,
         physics: str = "chroma",
@@ -112,6 +121,11 @@ class Session:
         trace: str | os.PathLike[str] | None = None,
         metrics_port: int | None = None,
     ) -> None:
+        begin: _capi.CheckpointHandle | None = None
+        if isinstance(detector, _Restored):
+            begin, detector = detector.checkpoint._handle, detector.detector
+        self.pending: list[Future] = []
+        self.note = b""
         self._scene = _scene_of(detector)
         self._seen: set[tuple[int, int | None]] = set()
         options: dict[str, Any] = {"seed": _option("seed", seed, 2**64 - 1)}
@@ -120,7 +134,8 @@ class Session:
             options["devices"] = devices
         if not isinstance(physics, str):
             raise InvalidType(f"physics is {physics!r} (it must be 'chroma' or 'precise')")
-        options["physics"] = physics
+        if physics:
+            options["physics"] = physics
         if switches is not None:
             options["switches"] = _switches(switches)
         limits = (
@@ -160,8 +175,74 @@ class Session:
             options["trace_path"] = os.fspath(trace)
         if metrics_port is not None:
             metrics_port = _option("metrics_port", metrics_port, 65535)
-        self._handle = _capi.SessionHandle(options, self._scene._handle)
+        self._handle = _capi.SessionHandle(options, self._scene._handle, begin)
         self._server = None if metrics_port is None else self._serve(metrics_port)
+
+    @classmethod
+    def restore(
+        cls,
+        path: str | os.PathLike[str] | Checkpoint,
+        detector: Detector | Scene,
+        *,
+        scenes: Sequence[Scene] = (),
+        prepare: Callable[[EventDescriptor], EventDescriptor] | None = None,
+        device_id: DeviceId = None,
+        **options: Any,
+    ) -> Self:
+        """Opens a session that goes on where a checkpoint stands, on any device.
+
+        path      the file, or a Checkpoint that was read from it
+        detector  the session's; its scene hash must be the checkpoint's
+        scenes    for events that ran in scenes of their own
+        prepare   gives each pending event what a file cannot hold, such as on_block, before it is
+                  submitted: takes the descriptor and returns it, or another one
+        options   as of Session. Seed, physics and switches are the checkpoint's; if given, they
+                  must agree
+
+        `pending` then holds the futures of the events that went on, in the order of submission,
+        `note` the caller's own bytes.
+        Raises FileFailed, InvalidFile (damaged, cut short), FileMismatch (other scene, seed,
+        physics, or version), and what Session raises.
+        """
+        checkpoint = path if isinstance(path, Checkpoint) else Checkpoint(path)
+        options.setdefault("physics", "")
+        session = cls(device_id, _Restored(detector, checkpoint), **options)
+        try:
+            events = checkpoint.events(scenes)
+            if prepare is not None:
+                events = [prepare(event) for event in events]
+            for event in events:
+                session.pending.append(session.submit_event(event))
+        except BaseException:
+            session.close(cancel=True)
+            raise
+        session.note = checkpoint.note
+        return session
+
+    def checkpoint(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        unsaved: Iterable[Future] = (),
+        note: bytes = b"",
+    ) -> None:
+        """Writes where the session stands: `restore` goes on from there, with the same bytes.
+
+        path     replaced at once when the new file is whole, never left half written
+        unsaved  futures whose results you have not stored yet: their events count as pending even
+                 if they have ended. Other ended events are done
+        note     your own state; comes back as `restore(...).note`
+
+        Of an event with on_block or on_hits, blocks whose callback has returned are done.
+        Raises FileFailed, DiskFull: an older file stays as it is, and the session goes on.
+        """
+        specs = []
+        for future in unsaved:
+            event = dataclasses.replace(
+                future.descriptor, event_id=future.event_id, on_hits=None, on_block=None
+            )
+            specs.append(self._spec(event))
+        self._handle.checkpoint(os.fspath(path), bytes(note), specs)
 
     # ---- about
 

@@ -4,31 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "chroma2/session.h"
+#include "api/session_inside.h"
 #include "geometry/scene_trees.h"
-#include "pipeline/orchestrator.h"
 
 /** Changes when the arithmetic of any history changes. */
 static const char ARITHMETIC_VERSION[] = "chroma2-3";
 
-enum { MIN_MEMORY_MIB = 64, MAX_SUBSCRIPTIONS = 16 };
-
-typedef struct subscription {
-    chroma2_session *session;
-    chroma2_metrics_callback callback;
-    void *context;
-    uint64_t bus_id; // 0: free
-} subscription;
-
-struct chroma2_session {
-    orchestrator *orchestrator;
-    physics_options physics;
-    char preset[32];
-    pid_t pid;
-    uint32_t is_closing, is_closed; // atomic
-    pthread_mutex_t mutex;          // guards subscriptions
-    subscription subscriptions[MAX_SUBSCRIPTIONS];
-};
+enum { MIN_MEMORY_MIB = 64 };
 
 chroma2_status
 chroma2_physics_switch_at(uint32_t index, chroma2_physics_switch *out_switch)

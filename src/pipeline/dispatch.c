@@ -153,7 +153,16 @@ run_resolve(orchestrator *self, event_run *run, const uint64_t counters[N_LEDGER
         : status == CHROMA2_CANCELLED ? METRIC_events_cancelled
                                       : METRIC_events_failed,
         1);
+    if (run->has_batch) { // a checkpoint may be reading its columns
+        pthread_mutex_lock(&self->columns);
+    }
+    pthread_mutex_lock(&self->mutex);
+    run->is_over = true;
+    pthread_mutex_unlock(&self->mutex);
     event_run_release_batch(run);
+    if (run->has_batch) {
+        pthread_mutex_unlock(&self->columns);
+    }
     future_resolve(future, status, run->error, result);
     if (run->on_done != NULL) {
         run->on_done(run->on_done_context);

@@ -223,6 +223,7 @@ event_run_create(const chroma2_event *event, const event_run_context *context, c
         TRY(result_create(&self->part));
     }
     TRY(future_create(&self->future));
+    self->future->event_id = self->event_id;
     self->future->run = self;
     *out_run = self;
     self = NULL;
@@ -310,6 +311,7 @@ event_run_destroy(event_run *self)
     }
     chroma2_result_destroy(self->result);
     chroma2_result_destroy(self->part);
+    event_image_destroy(self->image);
     free(self->ids);
     free(self->track_ids);
     free(self);

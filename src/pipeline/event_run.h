@@ -3,6 +3,7 @@
 #pragma once
 #include "backends/backend.h"
 #include "chroma2/event.h"
+#include "pipeline/event_image.h"
 #include "pipeline/event_sources.h"
 #include "pipeline/future.h"
 #include "pipeline/result.h"
@@ -22,7 +23,9 @@ struct event_run {
     event_sources sources;
     chroma2_photon_batch batch; // data pointers borrowed; has_batch says whether there is one
     bool has_batch, has_released;
-    uint64_t *ids; // chosen photons of a replay, ascending; NULL: the range
+    uint64_t *ids;      // chosen photons of a replay, ascending; NULL: the range
+    event_image *image; // for checkpoints; NULL: a replay
+    uint64_t sequence;  // of submission, under the orchestrator's mutex
     uint64_t *track_ids;
     uint64_t n_track_ids;
     chroma2_block_callback on_block;
@@ -42,6 +45,7 @@ struct event_run {
     /* Dispatch's. */
     uint64_t n_closed; // atomic: blocks whose rows have left
     bool has_all_blocks;
+    bool is_over; // under the orchestrator's mutex: its future is being resolved
     bool is_block_ended[MAX_OPEN_BLOCKS];
     row_block blocks[MAX_OPEN_BLOCKS];
     chroma2_result *result, *part;

@@ -119,6 +119,12 @@ chroma2_future_is_done(const chroma2_future *self)
     return chroma2_future_status(self) != CHROMA2_NOT_READY;
 }
 
+uint32_t
+chroma2_future_event_id(const chroma2_future *self)
+{
+    return self->event_id;
+}
+
 chroma2_status
 chroma2_future_status(const chroma2_future *self)
 {

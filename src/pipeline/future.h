@@ -21,6 +21,7 @@ struct chroma2_future {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     uint32_t n_owners;     // atomic
+    uint32_t event_id;     // fixed
     chroma2_status status; // NOT_READY until done
     char error[512];
     chroma2_result *result;

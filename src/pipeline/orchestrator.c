@@ -200,6 +200,7 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     orchestrator *self = calloc(1, sizeof *self);
     REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for a session");
     self->options = *options;
+    pthread_mutex_init(&self->columns, NULL);
     pthread_mutex_init(&self->mutex, NULL);
     pthread_cond_init(&self->space, NULL);
     TRY(wake_signal_init(&self->admission_signal));
@@ -349,6 +350,7 @@ orchestrator_destroy(orchestrator *self)
     wake_signal_reset(&self->dispatch_signal);
     pthread_cond_destroy(&self->space);
     pthread_mutex_destroy(&self->mutex);
+    pthread_mutex_destroy(&self->columns);
     free(self);
 }
 
@@ -425,11 +427,15 @@ run_build(orchestrator *self, const chroma2_event *event, const uint64_t *ids, s
     TRY(status);
     uses_scene = true;
     TRY(event_run_create(event, &context, ids, n_ids, out_run));
+    uses_scene = false; // from here on the run does
+    if (ids == NULL) {  // a replay is a question, not an event to go on with
+        TRY(event_image_create(event, context.event_id,
+            self->scenes.binding[context.scene_index].scene, &(*out_run)->image));
+    }
     (*out_run)->future->hooks.cancel = orchestrator_cancel;
     (*out_run)->future->hooks.progress = orchestrator_progress;
     (*out_run)->future->hooks.context = self;
     (*out_run)->future->dispatch_thread = &self->dispatch_thread;
-    uses_scene = false;
 out:
     if (uses_scene) {
         pthread_mutex_lock(&self->mutex);
@@ -513,6 +519,7 @@ orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, c
             self->waiting_last->next = runs[i];
         }
         self->waiting_last = runs[i];
+        runs[i]->sequence = self->next_sequence++;
         out_futures[i] = runs[i]->future;
         runs[i] = NULL;
         ++self->n_events;

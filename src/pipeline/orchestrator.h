@@ -7,11 +7,12 @@
  *    futures <--- dispatch thread <------+------- rows, ended blocks <-----+
  */
 #pragma once
-#include "chroma2/session.h"
+#include "chroma2/checkpoint.h"
 #include "pipeline/event_run.h"
 #include "runtime/metrics.h"
 
 typedef struct orchestrator orchestrator;
+struct session_identity;
 
 /** Opens a device and takes all memory of the event path. Options are complete and checked.
  *  errors  NO_DEVICE, OUT_OF_MEMORY, WRONG_STATE (scene not committed), INVALID_ARGUMENT */
@@ -36,6 +37,15 @@ CHROMA2_MUST_CHECK chroma2_status orchestrator_set_scene(
 
 CHROMA2_MUST_CHECK chroma2_status orchestrator_count_photons(
     orchestrator *self, const chroma2_event *event, uint64_t *out_n);
+
+/** Writes the events that are pending, and those that the options name. identity: what only the
+ *  door knows; the scene's and the columns are filled in. errors  as chroma2_session_checkpoint */
+CHROMA2_MUST_CHECK chroma2_status orchestrator_checkpoint(orchestrator *self,
+    const struct session_identity *identity, const chroma2_checkpoint_options *options,
+    const char *path);
+
+/** Before the first event: goes on with the running numbers of another session. */
+void orchestrator_continue(orchestrator *self, uint32_t next_event_id, uint64_t n_done);
 
 /** With the session's scene as it is now. */
 void orchestrator_intersect(orchestrator *self, const float *origins, const float *directions,

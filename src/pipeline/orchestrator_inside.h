@@ -56,8 +56,9 @@ struct orchestrator {
     queue *issue_ring; // on the host: slots of events that get no more orders, for dispatch
     queue_view issue_done;
 
-    pthread_mutex_t mutex; // guards what follows
-    pthread_cond_t space;  // an event ended
+    pthread_mutex_t columns; // batches are not given back under it; taken before the mutex
+    pthread_mutex_t mutex;   // guards what follows
+    pthread_cond_t space;    // an event ended
     scene_table scenes;
     uint32_t scene_index;                    // of the session's own scene, which it uses
     event_run *waiting_first, *waiting_last; // accepted, without a slot yet
@@ -65,6 +66,7 @@ struct orchestrator {
     uint32_t *free_slots;                    // stack
     uint32_t n_free_slots, n_events;         // n_events: accepted and not over
     uint32_t next_event_id;
+    uint64_t next_sequence, n_done_before; // events done in sessions before this one
     bool is_closing;
 
     /* Admission's own. */

@@ -20,7 +20,9 @@ Layout, schema version 1; units are attributes of every column:
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import errno
 import json
 import os
 import pathlib
@@ -33,7 +35,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from chroma2.errors import InvalidArgument, InvalidFile
+from chroma2.errors import DiskFull, InvalidArgument, InvalidFile
 from chroma2.history import PROCESSES, History
 from chroma2.photons import Photons
 from chroma2.result import Hits, Ledger, Part, PhotonsEnd, Result, Table, Tracks
@@ -79,6 +81,19 @@ def _rows(table: Table) -> dict[str, _Column]:
     return out
 
 
+class EventSummary(NamedTuple):
+    """What is written of an event beside its rows; see Result."""
+
+    event_id: int
+    t0: float
+    first_photon: int
+    n_photons: int
+    user_tag: int
+    wall_s: float
+    prescale: float
+    ledger: Ledger
+
+
 class Writer:
     """Writes results of one session to <path>.
 
@@ -88,6 +103,7 @@ class Writer:
                   made a hit, "all" of every photon, "none" nothing (then they cannot be replayed)
     flush_rows    rows that are gathered before a segment is written
     compression   None or "gzip": smaller and much slower
+    resume        go on after so many segments that an interrupted writer left; later ones go
 
     Use `write(descriptor, result)` for finished events, or `add_hits` / `add_part` as callbacks of
     a running one and `write` at its end. A context manager; `close` joins the segments.
@@ -103,6 +119,7 @@ class Writer:
         overwrite: bool = False,
         compression: str | None = None,
         attributes: Mapping[str, Any] | None = None,
+        resume: int | None = None,
     ) -> None:
         if keep_start not in ("hits", "all", "none"):
             raise InvalidArgument(
@@ -111,11 +128,11 @@ class Writer:
         self.path = pathlib.Path(path)
         self.segments = self.path.with_name(self.path.name + ".segments")
         for old in (self.path, self.segments):
-            if old.exists() and not overwrite:
+            if old.exists() and not overwrite and resume is None:
                 raise InvalidArgument(f"{old} exists (pass overwrite=True, or choose another name)")
-        if self.segments.exists():
+        if self.segments.exists() and resume is None:
             shutil.rmtree(self.segments)
-        self.segments.mkdir(parents=True)
+        self.segments.mkdir(parents=True, exist_ok=resume is not None)
         self.keep_start = keep_start
         self.flush_rows = flush_rows
         self.compression = compression
@@ -143,6 +160,29 @@ class Writer:
         self._source_rows: dict[str, int] = {}
         self._is_closed = False
         self._lock = threading.RLock()  # callbacks come from another thread than `write`
+        if resume is not None:
+            self._resume(resume)
+
+    def _resume(self, n_segments: int) -> None:
+        """Takes up segments that are there; what came after them goes."""
+        import h5py
+
+        for stray in self.segments.iterdir():
+            if stray.suffix != ".h5" or int(stray.stem) >= n_segments:
+                stray.unlink()
+        for i in range(n_segments):
+            path = self.segments / f"{i:06d}.h5"
+            if not path.exists():
+                raise InvalidFile(f"{path} is missing (the run had written {n_segments} segments)")
+            with h5py.File(path, "r") as file:
+                for text in file["sources/json"].asstr()[:] if "sources" in file else ():
+                    self._source_rows.setdefault(text, len(self._source_rows))
+        self._n_segments = n_segments
+
+    @property
+    def n_segments(self) -> int:
+        """Segments that are closed and complete."""
+        return self._n_segments
 
     # ---- adding
 
@@ -151,8 +191,8 @@ class Writer:
         with self._lock:
             self._add_table("hits", hits)
 
-    def add_part(self, part: Part) -> None:
-        """Takes everything of a block: usable as `on_block`."""
+    def add_part(self, part: Part | Result) -> None:
+        """Takes all rows of a block, usable as `on_block`, or of a finished part of an event."""
         with self._lock:
             for name in _TABLES:
                 self._add_table(name, getattr(part, name))
@@ -163,6 +203,15 @@ class Writer:
             for name in _TABLES:
                 self._add_table(name, getattr(result, name))
             self._add_start(event, result)
+            self.end_event(
+                event,
+                EventSummary(*(getattr(result, name) for name in EventSummary._fields)),
+            )
+
+    def end_event(self, event: EventDescriptor, result: EventSummary) -> None:
+        """Writes the event's row in /events, once all of its rows were added."""
+        with self._lock:
+            self._hit_ids.pop(result.event_id, None)
             seed = self._default_seed if event.seed is None else event.seed
             row: dict[str, tuple[Any, Any, str, str]] = {
                 "event_id": (result.event_id, np.uint32, "1", "event id"),
@@ -271,15 +320,13 @@ class Writer:
                 for name, parts in self._pending.items()
             }
             target = self.segments / f"{self._n_segments:06d}.h5"
-            partial = target.with_suffix(".partial")
-            with _create(partial) as file:
+            with _in_memory(target) as file:
                 self._describe(file, complete=False)
                 for name, columns in tables.items():
                     for column, value in columns.items():
                         _append(file, name, column, value, self.compression)
                 if "photon_tracks" in file:
                     file["photon_tracks"]["medium"].attrs["names"] = json.dumps(self._media)
-            partial.replace(target)
             self._n_segments += 1
             self._pending.clear()
             self._pending_rows = 0
@@ -291,13 +338,19 @@ class Writer:
                 return
             self.flush()
             self._is_closed = True
-            partial = self.path.with_name(self.path.name + ".partial")
-            with _create(partial) as file:
-                for segment in sorted(self.segments.glob("*.h5")):
+            segments = sorted(self.segments.glob("*.h5"))
+            with _on_disk(self.path, _size(segments)) as file:
+                for segment in segments:
                     _join(file, segment, self.compression)
                 self._describe(file, complete=True)
-            partial.replace(self.path)
             shutil.rmtree(self.segments)
+
+    def leave(self) -> None:
+        """Ends without joining: the segments stay, for `resume` or `join_segments`. After `close`
+        it does nothing."""
+        with self._lock:
+            self._is_closed = True
+            self._pending.clear()
 
     def _describe(self, file: Any, *, complete: bool) -> None:
         for name, value in self.attributes.items():
@@ -329,11 +382,72 @@ class Writer:
         return f"<Writer of {self.path}: {self._n_segments} segments>"
 
 
+def _size(paths: Sequence[pathlib.Path]) -> int:
+    return sum(path.stat().st_size for path in paths)
+
+
 def _create(path: pathlib.Path) -> Any:
     import h5py
 
     # HDF5 1.10 tools read what this writes.
     return h5py.File(path, "w", libver=("earliest", "v110"))
+
+
+@contextlib.contextmanager
+def _in_memory(target: pathlib.Path) -> Iterator[Any]:
+    """A file that is made in memory and then written, whole or not at all: the HDF5 library does
+    not survive a full disk."""
+    import h5py
+
+    with h5py.File(
+        target.name, "w", libver=("earliest", "v110"), driver="core", backing_store=False
+    ) as file:
+        yield file
+        file.flush()
+        image = file.id.get_file_image()
+    partial = target.with_suffix(".partial")
+    with _named_when_whole(partial, target):
+        partial.write_bytes(image)
+
+
+@contextlib.contextmanager
+def _on_disk(target: pathlib.Path, n_bytes: int) -> Iterator[Any]:
+    """A file of about n_bytes, too large for memory. Raises DiskFull if there is no room for it."""
+    free = shutil.disk_usage(target.parent).free
+    if free < n_bytes:
+        raise DiskFull(
+            f"{target} needs about {n_bytes / 1e6:,.0f} MB (the disk has {free / 1e6:,.0f} MB left)"
+        )
+    partial = target.with_name(target.name + ".partial")
+    with _named_when_whole(partial, target), _create(partial) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _named_when_whole(partial: pathlib.Path, target: pathlib.Path) -> Iterator[None]:
+    """Gives a file its name when it was written and is on the disk; if that fails, it goes."""
+    try:
+        yield
+        _sync(partial)
+        partial.replace(target)
+        _sync(target.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise DiskFull(f"{partial} cannot be written ({error.strerror})") from error
+        raise
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _sync(path: pathlib.Path) -> None:
+    """Waits until a file's content, or the names in a folder, are on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _append(file: Any, table: str, name: str, column: _Column, compression: str | None) -> None:
@@ -596,13 +710,11 @@ def join_segments(path: str | os.PathLike[str]) -> None:
         raise InvalidFile(f"there are no segments of {target}")
     import h5py
 
-    partial = target.with_name(target.name + ".partial")
-    with _create(partial) as file, h5py.File(names[0], "r") as first:
+    with _on_disk(target, _size(names)) as file, h5py.File(names[0], "r") as first:
         for name, value in first.attrs.items():
             file.attrs[name] = value
         if "channels" in first:
             first.copy("channels", file)
         for segment in names:
             _join(file, segment, None)
-    partial.replace(target)
     shutil.rmtree(segments)
