@@ -318,5 +318,6 @@ chroma2_backend_plugin(const backend_services *given)
         return NULL;
     }
     services = *given;
+    setenv("CUDA_MODULE_LOADING", "EAGER", 0); // a kernel loaded late waits for all that run
     return cudaGetDeviceCount(&n_devices) == cudaSuccess && n_devices > 0 ? &ops : NULL;
 }

@@ -166,6 +166,7 @@ struct backend_context {
     cudaEvent_t resident_done;
     bool is_resident_running;
     void *rung_memory; // what a rung keeps on the device between epochs
+    uint32_t rung_blocks[2];
 
     pthread_mutex_t mutex; // guards the link below
     cuda_command *commands;
@@ -207,6 +208,7 @@ void cuda_memory_tables_fill(backend_context *self);
 /* Kernels of an epoch, in the order of the graph. */
 chroma2_status cuda_epoch_capture(backend_context *self);
 chroma2_status cuda_resident_capture(backend_context *self);
+chroma2_status cuda_intersect_touch(void); // loads its kernel
 chroma2_status cuda_intersect_run(backend_context *self, const scene_view *scene,
     const float *origins, const float *directions, size_t n, float *out_distance_mm,
     int32_t *out_triangle, int32_t *out_instance);

@@ -409,12 +409,33 @@ kernel_status(const __grid_constant__ cuda_view whole)
     gauge_set(view, METRIC_rows_depth, METRIC_rows_high_water, status->n_rows_left);
 }
 
+static chroma2_status
+epoch_touch(void)
+{
+    chroma2_status status = CHROMA2_OK;
+    TRY(cuda_touch(kernel_commands));
+    TRY(cuda_touch(kernel_emit_secondary));
+    TRY(cuda_touch(kernel_plan));
+    TRY(cuda_touch(kernel_stay));
+    TRY(cuda_touch(kernel_compact_initialize));
+    TRY(cuda_touch(kernel_clock));
+    TRY(cuda_touch(kernel_postprocess));
+    TRY(cuda_touch(kernel_settle));
+    TRY(cuda_touch(kernel_rows_out));
+    TRY(cuda_touch(kernel_status));
+    TRY(cuda_intersect_touch());
+out:
+    return status;
+}
+
 chroma2_status
 cuda_epoch_capture(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
     cudaStream_t stream = self->epoch_stream;
     const uint32_t wide = self->n_multiprocessors * 8u;
+    TRY(epoch_touch());
+    TRY(self->rung->prepare(self));
     CUDA_TRY(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
     CUDA_TRY(cuda_launch(kernel_commands, 1, STAGE_THREADS, COMMANDS_AT_ONCE * sizeof(cuda_command),
         stream, self->view));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Nearest hits of rays that the host asks for. */
-#include "backends/cuda/cuda_context.h"
 #include "backends/cuda/cuda_device.h"
+#include "backends/cuda/cuda_rung.h"
 #include "geometry/trace_view.h"
 
 #include <float.h>
@@ -29,6 +29,12 @@ kernel_intersect(scene_view scene, const float *origins, const float *directions
     out_distance_mm[i] = is_hit ? hit.t : INFINITY;
     out_triangle[i] = is_hit ? (int32_t)hit.primitive : -1;
     out_instance[i] = is_hit ? (int32_t)hit.placement : -1;
+}
+
+chroma2_status
+cuda_intersect_touch(void)
+{
+    return cuda_touch(kernel_intersect);
 }
 
 chroma2_status

@@ -15,7 +15,9 @@
 
 typedef struct cuda_rung {
     const char *name;
-    /** Launches the rung's kernels into a stream under capture. */
+    /** Loads the rung's kernels and sets self->rung_blocks, before any capture. */
+    chroma2_status (*prepare)(backend_context *self);
+    /** Launches the kernels into a stream under capture. */
     chroma2_status (*enqueue)(backend_context *self, cudaStream_t stream);
     /** Bytes of device memory that it keeps; NULL: none. */
     size_t (*memory_bytes)(backend_context *self);
@@ -33,7 +35,19 @@ const cuda_rung *cuda_rung_of(const char *name);
 /** All names, comma by comma. */
 const char *cuda_rung_names(void);
 
-/** Blocks that a device holds of a kernel at once, but for the reserve of one that stays. */
+/** Loads a kernel, so that nothing has to be loaded while others run. */
+template <typename function>
+static inline chroma2_status
+cuda_touch(function kernel)
+{
+    chroma2_status status = CHROMA2_OK;
+    cudaFuncAttributes attributes;
+    CUDA_TRY(cudaFuncGetAttributes(&attributes, kernel));
+out:
+    return status;
+}
+
+/** Blocks that a device holds of a kernel at once, but for the reserve of one that stays. Loads it. */
 template <typename function>
 static inline chroma2_status
 cuda_blocks_of(const backend_context *self, function kernel, uint32_t n_threads,

@@ -74,14 +74,22 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
 }
 
 static chroma2_status
-enqueue(backend_context *self, cudaStream_t stream)
+prepare(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
-    uint32_t n_blocks = 0;
-    TRY(cuda_blocks_of(self, kernel_propagate_chunk, BLOCK_THREADS, 0, &n_blocks));
-    CUDA_TRY(cuda_launch(kernel_propagate_chunk, n_blocks, BLOCK_THREADS, 0, stream, self->view));
+    TRY(cuda_blocks_of(self, kernel_propagate_chunk, BLOCK_THREADS, 0, &self->rung_blocks[0]));
 out:
     return status;
 }
 
-const cuda_rung cuda_rung_chunk = {"chunk", enqueue, NULL, true, true};
+static chroma2_status
+enqueue(backend_context *self, cudaStream_t stream)
+{
+    chroma2_status status = CHROMA2_OK;
+    CUDA_TRY(cuda_launch(
+        kernel_propagate_chunk, self->rung_blocks[0], BLOCK_THREADS, 0, stream, self->view));
+out:
+    return status;
+}
+
+const cuda_rung cuda_rung_chunk = {"chunk", prepare, enqueue, NULL, true, true};

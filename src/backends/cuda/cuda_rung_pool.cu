@@ -158,17 +158,26 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     warp_tally_flush(&whole.stage, &total);
 }
 
+static const size_t SHARED_BYTES = PLACE_WORDS * POOL_PLACES * WARPS_A_BLOCK * sizeof(uint32_t);
+
 static chroma2_status
-enqueue(backend_context *self, cudaStream_t stream)
+prepare(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
-    const size_t shared_bytes = PLACE_WORDS * POOL_PLACES * WARPS_A_BLOCK * sizeof(uint32_t);
-    uint32_t n_blocks = 0;
-    TRY(cuda_blocks_of(self, kernel_propagate_pool, BLOCK_THREADS, shared_bytes, &n_blocks));
-    CUDA_TRY(cuda_launch(
-        kernel_propagate_pool, n_blocks, BLOCK_THREADS, shared_bytes, stream, self->view));
+    TRY(cuda_blocks_of(
+        self, kernel_propagate_pool, BLOCK_THREADS, SHARED_BYTES, &self->rung_blocks[0]));
 out:
     return status;
 }
 
-const cuda_rung cuda_rung_pool = {"pool", enqueue, NULL, true, false};
+static chroma2_status
+enqueue(backend_context *self, cudaStream_t stream)
+{
+    chroma2_status status = CHROMA2_OK;
+    CUDA_TRY(cuda_launch(kernel_propagate_pool, self->rung_blocks[0], BLOCK_THREADS, SHARED_BYTES,
+        stream, self->view));
+out:
+    return status;
+}
+
+const cuda_rung cuda_rung_pool = {"pool", prepare, enqueue, NULL, true, false};

@@ -40,14 +40,22 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
 }
 
 static chroma2_status
-enqueue(backend_context *self, cudaStream_t stream)
+prepare(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
-    uint32_t n_blocks = 0;
-    TRY(cuda_blocks_of(self, kernel_propagate_thread, BLOCK_THREADS, 0, &n_blocks));
-    CUDA_TRY(cuda_launch(kernel_propagate_thread, n_blocks, BLOCK_THREADS, 0, stream, self->view));
+    TRY(cuda_blocks_of(self, kernel_propagate_thread, BLOCK_THREADS, 0, &self->rung_blocks[0]));
 out:
     return status;
 }
 
-const cuda_rung cuda_rung_thread = {"thread", enqueue, NULL, false, true};
+static chroma2_status
+enqueue(backend_context *self, cudaStream_t stream)
+{
+    chroma2_status status = CHROMA2_OK;
+    CUDA_TRY(cuda_launch(
+        kernel_propagate_thread, self->rung_blocks[0], BLOCK_THREADS, 0, stream, self->view));
+out:
+    return status;
+}
+
+const cuda_rung cuda_rung_thread = {"thread", prepare, enqueue, NULL, false, true};

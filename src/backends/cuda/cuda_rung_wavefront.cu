@@ -179,20 +179,27 @@ __launch_bounds__(WAVE_THREADS, BLOCKS_EACH)
 }
 
 static chroma2_status
+prepare(backend_context *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    TRY(cuda_blocks_of(self, kernel_wave_search, WAVE_THREADS, 0, &self->rung_blocks[0]));
+    TRY(cuda_blocks_of(self, kernel_wave_shade, WAVE_THREADS, 0, &self->rung_blocks[1]));
+    TRY(cuda_touch(kernel_wave_begin));
+out:
+    return status;
+}
+
+static chroma2_status
 enqueue(backend_context *self, cudaStream_t stream)
 {
     chroma2_status status = CHROMA2_OK;
     wave_record *const records = (wave_record *)self->rung_memory;
-    uint32_t n_search = 0;
-    uint32_t n_shade = 0;
-    TRY(cuda_blocks_of(self, kernel_wave_search, WAVE_THREADS, 0, &n_search));
-    TRY(cuda_blocks_of(self, kernel_wave_shade, WAVE_THREADS, 0, &n_shade));
     for (int wave = 0; wave < WAVES; ++wave) {
         CUDA_TRY(cuda_launch(kernel_wave_begin, 1, 1, 0, stream, self->view, wave == 0));
+        CUDA_TRY(cuda_launch(kernel_wave_search, self->rung_blocks[0], WAVE_THREADS, 0, stream,
+            self->view, records));
         CUDA_TRY(cuda_launch(
-            kernel_wave_search, n_search, WAVE_THREADS, 0, stream, self->view, records));
-        CUDA_TRY(
-            cuda_launch(kernel_wave_shade, n_shade, WAVE_THREADS, 0, stream, self->view, records));
+            kernel_wave_shade, self->rung_blocks[1], WAVE_THREADS, 0, stream, self->view, records));
     }
 out:
     return status;
@@ -204,4 +211,4 @@ memory_bytes(backend_context *self)
     return (size_t)self->view.stage.n_slots * sizeof(wave_record);
 }
 
-const cuda_rung cuda_rung_wavefront = {"wavefront", enqueue, memory_bytes, false, false};
+const cuda_rung cuda_rung_wavefront = {"wavefront", prepare, enqueue, memory_bytes, false, false};
