@@ -2,6 +2,7 @@
 /** A backend is a place where stages run: a table of functions. Another one is a folder and a line
  *  in backend.c. */
 #pragma once
+#include "chroma2/photon_batch.h"
 #include "runtime/mem_ops.h"
 #include "stages/stage_list.h"
 #include "stages/stage_view.h"
@@ -44,7 +45,14 @@ typedef struct event_tables {
     const float *source_tables;   // [n_source_tables]
     const uint64_t *track_ids;    // [n_track_ids]
     size_t n_sources, n_source_tables, n_track_ids;
+    const chroma2_photon_batch *batch; // on the backend's device; NULL: packed by the host
 } event_tables;
+
+/** One photon of a batch, with its own copy of the values. */
+typedef struct batch_of_one {
+    chroma2_photon_batch batch;
+    double values[6][3];
+} batch_of_one;
 
 typedef struct backend_context backend_context;
 
@@ -69,6 +77,8 @@ typedef struct backend_ops {
     /** Names of kernels and lifetimes, comma by comma, the default first. */
     const char *(*kernels)(const backend_context *self);
     const char *(*lifetimes)(const backend_context *self);
+    /** The device whose memory batches may lie in; CHROMA2_HOST_MEMORY: only the host's. */
+    int32_t (*batch_device)(const backend_context *self);
 
     /** Starts to work on a view, whose pointers are of `memory` and outlive `stop`; returns at once.
      *  errors  INVALID_ARGUMENT (choices), OUT_OF_MEMORY, DEVICE_LOST */
@@ -98,6 +108,10 @@ typedef struct backend_ops {
     /** Entries event slot * MAX_OPEN_BLOCKS + block of sealed blocks whose photons have all ended. */
     uint32_t (*blocks_done)(backend_context *self, uint32_t *out_entries, uint32_t n_max);
     void (*ledger)(const backend_context *self, uint32_t slot, uint64_t out_ledger[N_LEDGER]);
+    /** The first photon, by index, that keeps some rule not, of an event whose batch lies on the
+     *  device; copied to the host into `alone`, and its columns. False: there is none. */
+    bool (*batch_fault)(backend_context *self, uint32_t slot, const chroma2_photon_batch *batch,
+        batch_of_one *alone, uint64_t *out_index);
     void (*event_close)(backend_context *self, uint32_t slot); // after its last block
 
     /** True if there is something for rows_take, blocks_done (dispatch) or orders_done (admission). */

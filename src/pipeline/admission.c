@@ -149,7 +149,8 @@ order_issue(orchestrator *self, event_run *run)
     if (!block_open(self, run)) {
         return NO_BLOCK;
     }
-    if (run->has_batch) {
+    const bool is_packed_here = run->has_batch && run->batch.device == CHROMA2_HOST_MEMORY;
+    if (is_packed_here) {
         buffer = staging_arena_lend(self->staging);
         if (buffer == NULL) {
             return NO_STAGING;
@@ -169,6 +170,7 @@ order_issue(orchestrator *self, event_run *run)
     order->ids = run->ids != NULL ? run->ids + run->n_issued : NULL;
     order->staged = buffer;
     order->columns = run->has_batch ? batch_columns(&run->batch) : 0;
+    order->is_on_device = run->has_batch && !is_packed_here;
     order->block = (uint32_t)((run->n_opened - 1) % self->options.open_blocks);
     run->n_issued += n;
     ++self->n_orders_out[run->slot];
@@ -176,7 +178,7 @@ order_issue(orchestrator *self, event_run *run)
     if (n == left) {
         block_seal(self, run);
     }
-    if (!run->has_batch) {
+    if (!is_packed_here) {
         self->ops->order_publish(self->backend, index, order);
         return ISSUED;
     }

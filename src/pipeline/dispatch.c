@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/ingest.h"
 #include "pipeline/orchestrator_inside.h"
 
 enum { UNSORTED_FLUSH_ROWS = 65536, DONE_BATCH = 256 };
@@ -170,6 +171,21 @@ run_resolve(orchestrator *self, event_run *run, const uint64_t counters[N_LEDGER
     future_release(future);
 }
 
+/** A batch on the device is checked where it lies, while its photons start: looks for the first one
+ *  that kept a rule not. */
+static void
+run_check_batch(orchestrator *self, event_run *run)
+{
+    batch_of_one alone;
+    uint64_t index = 0;
+    if (run->status != CHROMA2_OK || !run->has_batch || run->batch.device == CHROMA2_HOST_MEMORY ||
+        !self->ops->batch_fault(self->backend, run->slot, &run->batch, &alone, &index)) {
+        return;
+    }
+    run->status = batch_explain_fault(&alone.batch, index);
+    error_detail_copy(run->error, sizeof run->error);
+}
+
 /** An event whose photons have all ended: resolves its future and frees its slot. */
 static void
 run_finish(orchestrator *self, event_run *run)
@@ -185,6 +201,7 @@ run_finish(orchestrator *self, event_run *run)
         snprintf(run->error, sizeof run->error, "the ledger of event %u does not balance",
             run->event_id);
     }
+    run_check_batch(self, run);
     run_resolve(self, run, counters);
     self->ops->event_close(self->backend, run->slot);
     pthread_mutex_lock(&self->mutex);

@@ -61,8 +61,9 @@ typedef struct event_run_context {
     const scene_view *scene;
     uint32_t scene_index, event_id;
     uint64_t session_seed;
-    bool has_kin;    // pages have the columns that secondaries need
-    bool has_weight; // and those of weights
+    bool has_kin;         // pages have the columns that secondaries need
+    bool has_weight;      // and those of weights
+    int32_t batch_device; // whose memory photons may lie in, CHROMA2_HOST_MEMORY: only the host's
 } event_run_context;
 
 /** Checks a descriptor and builds the run with its future. Chosen ids (replay) may be NULL.

@@ -392,6 +392,7 @@ context_make(orchestrator *self, const chroma2_event *event, event_run_context *
     out_context->scene = scene_view_of(scene);
     out_context->session_seed = self->options.seed;
     out_context->has_kin = self->has_kin;
+    out_context->batch_device = self->ops->batch_device(self->backend);
     out_context->has_weight = self->has_weight;
     out_context->event_id = event->event_id;
     if (event->event_id == CHROMA2_NEXT_EVENT_ID) {

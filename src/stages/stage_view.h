@@ -88,8 +88,10 @@ typedef struct photon_order {
     uint32_t columns;      // enum staged_columns
     uint64_t first_photon; // id, unless ids != NULL
     const uint64_t *ids;   // [n] or NULL
-    const float *staged;   // NULL: sources. Else field-major columns of `n` values each:
-                           // x y z wavelength time, [direction 3], [polarization 3], [history]
+    uint32_t is_on_device; // 1: the event's batch lies there, and the backend packs the columns
+    uint32_t spare;
+    const float *staged; // NULL: sources. Else field-major columns of `n` values each:
+                         // x y z wavelength time, [direction 3], [polarization 3], [history]
 } photon_order;
 
 typedef struct stage_view {

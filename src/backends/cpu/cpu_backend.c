@@ -144,6 +144,25 @@ cpu_own_bytes(const backend_context *self, uint32_t n_rows)
     return 0;
 }
 
+static int32_t
+cpu_batch_device(const backend_context *self)
+{
+    (void)self;
+    return CHROMA2_HOST_MEMORY;
+}
+
+static bool
+cpu_batch_fault(backend_context *self, uint32_t slot, const chroma2_photon_batch *batch,
+    batch_of_one *alone, uint64_t *out_index)
+{
+    (void)self;
+    (void)slot;
+    (void)batch;
+    (void)alone;
+    (void)out_index;
+    return false; // batches lie on the host, and were checked at the door
+}
+
 static const char *
 cpu_kernels(const backend_context *self)
 {
@@ -297,6 +316,8 @@ static const backend_ops cpu_ops = {
     .order_photons = cpu_order_photons,
     .staged_photons = cpu_staged_photons,
     .own_bytes = cpu_own_bytes,
+    .batch_device = cpu_batch_device,
+    .batch_fault = cpu_batch_fault,
     .kernels = cpu_kernels,
     .lifetimes = cpu_lifetimes,
     .start = cpu_start,

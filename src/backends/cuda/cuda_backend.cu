@@ -189,6 +189,12 @@ cuda_own_bytes(const backend_context *self, uint32_t n_rows)
            sizeof(float) * CUDA_MAX_ORDERS * CUDA_STAGED_PHOTONS * STAGED_MAX_FLOATS;
 }
 
+static int32_t
+cuda_batch_device(const backend_context *self)
+{
+    return self->device;
+}
+
 static const char *
 cuda_kernels(const backend_context *self)
 {
@@ -286,6 +292,8 @@ cuda_ops_make(void)
     ops.order_photons = cuda_order_photons;
     ops.staged_photons = cuda_staged_photons;
     ops.own_bytes = cuda_own_bytes;
+    ops.batch_device = cuda_batch_device;
+    ops.batch_fault = cuda_batch_fault;
     ops.kernels = cuda_kernels;
     ops.lifetimes = cuda_lifetimes;
     ops.start = cuda_start;

@@ -183,8 +183,11 @@ struct backend_context {
     uint64_t *ledgers;           // mapped
     uint32_t n_event_slots;      // largest slot in use + 1
 
-    float *staged;                             // device, [CUDA_MAX_ORDERS, staged_floats]
-    size_t staged_floats;                      // that an order can bring
+    float *staged;                 // device, [CUDA_MAX_ORDERS, staged_floats]
+    size_t staged_floats;          // that an order can bring
+    chroma2_photon_batch *batches; // [n_events] of events whose photons lie here
+    uint64_t *batch_faults;        // device, [n_events]
+    cudaEvent_t batch_ready;
     cudaEvent_t order_copied[CUDA_MAX_ORDERS]; // by order
     cuda_order_copy copies[CUDA_MAX_ORDERS];   // fifo
     uint32_t n_copies;
@@ -212,6 +215,14 @@ chroma2_status cuda_intersect_touch(void); // loads its kernel
 chroma2_status cuda_intersect_run(backend_context *self, const scene_view *scene,
     const float *origins, const float *directions, size_t n, float *out_distance_mm,
     int32_t *out_triangle, int32_t *out_instance);
+
+/* Batches on the device: an event's first, its orders' columns on the stream in. */
+chroma2_status cuda_batch_touch(void);
+chroma2_status cuda_batch_open(
+    backend_context *self, uint32_t slot, const chroma2_photon_batch *batch);
+chroma2_status cuda_batch_pack(backend_context *self, const photon_order *order, float *out);
+bool cuda_batch_fault(backend_context *self, uint32_t slot, const chroma2_photon_batch *batch,
+    batch_of_one *alone, uint64_t *out_index);
 
 /* The driver: a thread that runs one epoch after the other. */
 chroma2_status cuda_driver_start(backend_context *self);

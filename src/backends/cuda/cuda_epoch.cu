@@ -424,6 +424,7 @@ epoch_touch(void)
     TRY(cuda_touch(kernel_rows_out));
     TRY(cuda_touch(kernel_status));
     TRY(cuda_intersect_touch());
+    TRY(cuda_batch_touch());
 out:
     return status;
 }

@@ -127,6 +127,9 @@ cuda_event_open(
         image->track_ids = (const uint64_t *)(base + sources_bytes + tables_bytes);
         image->n_track_ids = tables->n_track_ids;
     }
+    if (tables->batch != NULL) {
+        TRY(cuda_batch_open(self, slot, tables->batch));
+    }
     memset(self->ledgers + (size_t)slot * N_LEDGER, 0, N_LEDGER * sizeof(uint64_t));
     command_send(self, command_make(COMMAND_EVENT_OPEN, slot, 0, 0, 0), true);
 out:
@@ -159,8 +162,12 @@ columns_send(backend_context *self, uint32_t index, photon_order *image)
     float *const to = self->staged + index * self->staged_floats;
     const size_t size_bytes = (size_t)image->n * staged_floats(image->columns) * sizeof(float);
     CUDA_TRY(cudaSetDevice(self->device));
-    CUDA_TRY(
-        cudaMemcpyAsync(to, image->staged, size_bytes, cudaMemcpyHostToDevice, self->in_stream));
+    if (image->is_on_device != 0) {
+        TRY(cuda_batch_pack(self, image, to));
+    } else {
+        CUDA_TRY(cudaMemcpyAsync(
+            to, image->staged, size_bytes, cudaMemcpyHostToDevice, self->in_stream));
+    }
     CUDA_TRY(cudaEventRecord(self->order_copied[index], self->in_stream));
     image->staged = to;
 out:
@@ -177,7 +184,7 @@ cuda_order_publish(backend_context *self, uint32_t index, const photon_order *or
         memcpy(ids, order->ids, order->n * sizeof *ids);
         image->ids = ids;
     }
-    if (order->staged == NULL) {
+    if (order->staged == NULL && order->is_on_device == 0) {
         command_send(self, command_make(COMMAND_ORDER, order->event_slot, 0, index, 0),
             order->n <= CUDA_URGENT_PHOTONS);
         return;
@@ -467,10 +474,14 @@ cuda_link_create(backend_context *self)
     self->orders_done = (uint32_t *)calloc(2 * CUDA_MAX_ORDERS, sizeof(uint32_t));
     self->blocks_done = (cuda_ended_block *)calloc(self->done_capacity, sizeof(cuda_ended_block));
     self->event_ranges = (cuda_range *)calloc(n_events, sizeof(cuda_range));
+    self->batches = (chroma2_photon_batch *)calloc(n_events, sizeof(chroma2_photon_batch));
+    TRY(self->device_memory.allocate(self, n_events * sizeof(uint64_t), 128, &memory));
+    self->batch_faults = (uint64_t *)memory;
+    CUDA_TRY(cudaEventCreateWithFlags(&self->batch_ready, cudaEventDisableTiming));
     self->heap.taken = (cuda_range *)calloc(n_events + 1, sizeof(cuda_range));
     self->heap.capacity = n_events;
-    REQUIRE(self->orders_done != NULL && self->blocks_done != NULL && self->event_ranges != NULL &&
-                self->heap.taken != NULL,
+    REQUIRE(self->batches != NULL && self->orders_done != NULL && self->blocks_done != NULL &&
+                self->event_ranges != NULL && self->heap.taken != NULL,
         CHROMA2_OUT_OF_MEMORY, "no host memory for the link to the device");
 out:
     return status;
@@ -498,5 +509,10 @@ cuda_link_destroy(backend_context *self)
     free(self->orders_done);
     free(self->blocks_done);
     free(self->event_ranges);
+    free(self->batches);
+    self->device_memory.release(self->device_memory.context, self->batch_faults);
+    if (self->batch_ready != NULL) {
+        cudaEventDestroy(self->batch_ready);
+    }
     free(self->heap.taken);
 }
