@@ -77,6 +77,9 @@ class SessionConfig:
     compact_occupancy: float | None = None
     compact_age_us: int | None = None
     weights: bool = False
+    kernel: str | None = None
+    lifetime: str | None = None
+    epoch_us: int | None = None
     pinned_bytes: int | None = None
     held_timeout: float | None = None
     trace: str | None = None
