@@ -56,18 +56,19 @@ warp_leaves_idle(const cuda_view *whole)
     return warp_epoch_is_over(whole, ROUNDS_TO_LOOK_FAR);
 }
 
-/** Whether a warp without new photons leaves those it has to the next epoch: others wait for slots,
- *  and many of its lanes do nothing. */
-static __device__ __forceinline__ bool
-warp_leaves_dry(const cuda_view *whole, uint32_t n_live, uint32_t n_most)
-{
-    return whole->plan->leaves_dry != 0 && 4 * n_live <= 3 * n_most;
-}
-
 /** What a warp has counted: lane k holds entry k of PROPAGATE_TALLY_LIST. */
 typedef struct warp_tally {
     uint32_t of_lane;
 } warp_tally;
+
+/** Whether a warp without new photons leaves those it has to the next epoch: others wait for slots,
+ *  and many of its lanes do nothing. Not before it has ended a step: an epoch is never for nothing. */
+static __device__ __forceinline__ bool
+warp_leaves_dry(const cuda_view *whole, const warp_tally *total, uint32_t n_live, uint32_t n_most)
+{
+    const bool has_stepped = __any_sync(WARP_ALL, total->of_lane != 0);
+    return has_stepped && whole->plan->leaves_dry != 0 && 4 * n_live <= 3 * n_most;
+}
 
 static __device__ __forceinline__ void
 warp_tally_add(warp_tally *self, const propagate_tally *tally)

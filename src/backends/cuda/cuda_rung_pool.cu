@@ -139,7 +139,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
             is_dry = pool_serve(&whole, &pool, &total);
             const uint32_t n_live = POOL_PLACES - (uint32_t)__popcll(pool.empty);
             if (n_live == 0 ? warp_leaves_idle(&whole)
-                            : is_dry && warp_leaves_dry(&whole, n_live, POOL_PLACES)) {
+                            : is_dry && warp_leaves_dry(&whole, &total, n_live, POOL_PLACES)) {
                 break;
             }
             if (warp_epoch_is_over(&whole, ++round)) {

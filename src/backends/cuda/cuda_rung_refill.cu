@@ -59,7 +59,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         __syncwarp();
         const uint32_t n_live = __popc(__ballot_sync(WARP_ALL, state != LANE_EMPTY));
         if (n_live == 0 ? warp_leaves_idle(&whole)
-                        : is_dry && warp_leaves_dry(&whole, n_live, 32)) {
+                        : is_dry && warp_leaves_dry(&whole, &total, n_live, 32)) {
             break;
         }
     }
