@@ -26,11 +26,11 @@ typedef struct chroma2_column {
 
 #define CHROMA2_HOST_MEMORY (-1)
 
-/** A batch of n photons. Every value of columns on the host is checked before chroma2_session_submit
- *  returns; those on a device, where they lie, while the event runs, whose future then tells. The columns
- *  are copied while the event runs, so they must stay as they are until `release(owner)` is called
- *  (once, from any thread) or, without `release`, until the event's future is done. If the
- *  submission fails the caller keeps them and `release` is not called. */
+/** A batch of n photons. Values on the host are checked before chroma2_session_submit returns, those
+ *  on a device where they lie, while the event runs: its future tells. The columns are read while the
+ *  event runs, so they must stay as they are until `release(owner)` is called (once, from any thread)
+ *  or, without `release`, until the event's future is done. If the submission fails the caller keeps
+ *  them and `release` is not called. */
 typedef struct chroma2_photon_batch {
     uint32_t size_bytes;
     uint32_t reserved;
