@@ -16,6 +16,25 @@ epoch_has_work(const backend_context *self)
            page->orders_waiting > 0 || page->n_rows_left > 0;
 }
 
+/** Short epochs are waited for awake: to sleep and be woken takes longer than they do. */
+static chroma2_status
+epoch_wait(backend_context *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    const uint64_t end_ns = clock_now_ns() + CUDA_AWAKE_NS;
+    cudaError_t ended = cudaErrorNotReady;
+    while (ended == cudaErrorNotReady && clock_now_ns() < end_ns) {
+        ended = cudaEventQuery(self->epoch_done);
+    }
+    if (ended != cudaErrorNotReady) {
+        CUDA_TRY(ended);
+    } else {
+        CUDA_TRY(cudaEventSynchronize(self->epoch_done));
+    }
+out:
+    return status;
+}
+
 /** Runs one epoch and takes what came of it. */
 static chroma2_status
 epoch_run(backend_context *self, uint32_t n_commands)
@@ -31,7 +50,7 @@ epoch_run(backend_context *self, uint32_t n_commands)
     control->epoch_ns = self->epoch_ns;
     CUDA_TRY(cudaGraphLaunch(self->graph_exec, self->epoch_stream));
     CUDA_TRY(cudaEventRecord(self->epoch_done, self->epoch_stream));
-    CUDA_TRY(cudaEventSynchronize(self->epoch_done));
+    TRY(epoch_wait(self));
     TRY(cuda_link_receive(self, control->outbox));
 out:
     return status;
