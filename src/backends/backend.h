@@ -72,8 +72,8 @@ typedef struct backend_ops {
     uint32_t (*default_slots)(const backend_context *self);
     uint32_t (*order_photons)(const backend_context *self);  // best size of orders from sources
     uint32_t (*staged_photons)(const backend_context *self); // and of those with columns
-    /** Memory beyond the view's that it will take for so many rows. */
-    uint64_t (*own_bytes)(const backend_context *self, uint32_t n_rows);
+    /** Memory beyond the view's that it will take for so many rows and events in flight. */
+    uint64_t (*own_bytes)(const backend_context *self, uint32_t n_rows, uint32_t n_events);
     /** Names of kernels and lifetimes, comma by comma, the default first. */
     const char *(*kernels)(const backend_context *self);
     const char *(*lifetimes)(const backend_context *self);

@@ -71,9 +71,10 @@ memory_plan_make(
     uint64_t n_rows = power_of_two_above(budget / 8 / sizeof(row)) / 2;
     n_rows = n_rows < MIN_ROWS ? MIN_ROWS : (n_rows > 1u << 20 ? 1u << 20 : n_rows);
     out_plan->n_rows = (uint32_t)n_rows;
-    const uint64_t fixed = out_plan->events_bytes + out_plan->staging_bytes + rows_bytes(n_rows) +
-                           self->ops->own_bytes(self->backend, (uint32_t)n_rows) +
-                           self->options.pinned_bytes;
+    const uint64_t fixed =
+        out_plan->events_bytes + out_plan->staging_bytes + rows_bytes(n_rows) +
+        self->ops->own_bytes(self->backend, (uint32_t)n_rows, self->options.events_in_flight) +
+        self->options.pinned_bytes;
     uint64_t n_slots = self->options.queue_capacity;
     if (n_slots == 0) {
         n_slots = max_slots;

@@ -137,8 +137,9 @@ cpu_staged_photons(const backend_context *self)
 }
 
 static uint64_t
-cpu_own_bytes(const backend_context *self, uint32_t n_rows)
+cpu_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events)
 {
+    (void)n_events;
     (void)self;
     (void)n_rows;
     return 0;

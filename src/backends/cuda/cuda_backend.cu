@@ -182,10 +182,11 @@ cuda_staged_photons(const backend_context *self)
 }
 
 static uint64_t
-cuda_own_bytes(const backend_context *self, uint32_t n_rows)
+cuda_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events)
 {
     (void)self;
     return (uint64_t)CUDA_N_MIRRORS * n_rows * sizeof(row) + CUDA_HEAP_BYTES +
+           (uint64_t)n_events * (CUDA_CELL_BYTES + sizeof(uint64_t)) +
            sizeof(float) * CUDA_MAX_ORDERS * CUDA_STAGED_PHOTONS * STAGED_MAX_FLOATS;
 }
 
@@ -255,6 +256,7 @@ cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan
     self->view.event_images = self->event_images;
     self->view.order_images = self->order_images;
     self->view.ledgers = self->ledgers;
+    self->view.cell_images = self->cell_images;
     TRY(cuda_epoch_capture(self));
     if (self->is_resident) {
         TRY(cuda_resident_capture(self));

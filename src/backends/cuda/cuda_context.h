@@ -25,6 +25,7 @@ enum {
     CUDA_MAX_ORDERS = 64,
     CUDA_MAX_DONE = 8192,
     CUDA_ORDER_IDS = 4096,
+    CUDA_CELL_BYTES = 1024,      // an event's tables that need no copy of their own
     CUDA_STAGED_PHOTONS = 32768, // of an order that brings columns
     CUDA_URGENT_PHOTONS = 4096,  // an order so small ends the epoch under way
     CUDA_DIRECT_ROWS = 4096,     // as many rows go to the host's mirror without a copy
@@ -104,9 +105,11 @@ typedef struct cuda_view {
     const cuda_command *commands;   // mapped
     const event_slot *event_images; // mapped, by slot
     const photon_order *order_images;
-    uint64_t *ledgers;           // mapped, [n_events, N_LEDGER]
-    row *outbox[CUDA_N_MIRRORS]; // rows on their way to the host's mirrors
-    row *mirror[CUDA_N_MIRRORS]; // these, mapped
+    uint64_t *ledgers;                // mapped, [n_events, N_LEDGER]
+    unsigned char *cells;             // [n_events, CUDA_CELL_BYTES] sources of small events
+    const unsigned char *cell_images; // mapped, likewise
+    row *outbox[CUDA_N_MIRRORS];      // rows on their way to the host's mirrors
+    row *mirror[CUDA_N_MIRRORS];      // these, mapped
 } cuda_view;
 
 /** A piece of a fixed region of device memory lent to an event. */
@@ -182,6 +185,7 @@ struct backend_context {
     photon_order *order_images;  // mapped
     uint64_t *order_ids;         // mapped, [CUDA_MAX_ORDERS, CUDA_ORDER_IDS]
     uint64_t *ledgers;           // mapped
+    unsigned char *cell_images;  // mapped
     uint32_t n_event_slots;      // largest slot in use + 1
 
     float *staged;                 // device, [CUDA_MAX_ORDERS, staged_floats]

@@ -15,6 +15,25 @@
 
 enum { STAGE_THREADS = 128, COMMANDS_AT_ONCE = 1024 };
 
+/** Sixteen bytes, moved at once. */
+typedef struct __align__(16) cell_word
+{
+    uint32_t word[4];
+}
+cell_word;
+
+/** Takes the tables of a small event from the host. */
+static __device__ void
+cell_take(const cuda_view *whole, uint32_t slot, uint32_t n_words)
+{
+    const size_t at = (size_t)slot * CUDA_CELL_BYTES;
+    const cell_word *const from = (const cell_word *)(whole->cell_images + at);
+    cell_word *const to = (cell_word *)(whole->cells + at);
+    for (uint32_t i = 0; i < n_words; ++i) {
+        to[i] = from[i];
+    }
+}
+
 static __device__ void
 command_do(const cuda_view *whole, const cuda_command *command)
 {
@@ -23,6 +42,7 @@ command_do(const cuda_view *whole, const cuda_command *command)
     switch (command->kind) {
     case COMMAND_EVENT_OPEN:
         *event = whole->event_images[command->slot];
+        cell_take(whole, command->slot, (uint32_t)command->n);
         break;
     case COMMAND_EVENT_CANCEL:
         atomic_store_relaxed_u32(&event->cancelled, 1u);

@@ -86,52 +86,101 @@ heap_give(cuda_heap *heap, cuda_range range)
     }
 }
 
+/** Where an event's tables lie, one behind the other. */
+typedef struct table_layout {
+    size_t tables_at, ids_at, total;
+} table_layout;
+
+static table_layout
+layout_of(const event_tables *tables)
+{
+    table_layout layout;
+    layout.tables_at = tables->n_sources * sizeof(source_record);
+    layout.ids_at = layout.tables_at + (tables->n_source_tables * sizeof(float) + 15) / 16 * 16;
+    layout.total = layout.ids_at + tables->n_track_ids * sizeof(uint64_t);
+    return layout;
+}
+
+/** A few sources: into the slot's mapped cell, from where the command that opens the event takes
+ *  them. No copy is waited for. */
+static unsigned char *
+tables_put(backend_context *self, uint32_t slot, const event_tables *tables, table_layout layout)
+{
+    unsigned char *const image = self->cell_images + (size_t)slot * CUDA_CELL_BYTES;
+    if (tables->n_sources > 0) {
+        memcpy(image, tables->sources, layout.tables_at);
+    }
+    if (tables->n_source_tables > 0) {
+        memcpy(image + layout.tables_at, tables->source_tables,
+            tables->n_source_tables * sizeof(float));
+    }
+    if (tables->n_track_ids > 0) {
+        memcpy(image + layout.ids_at, tables->track_ids, tables->n_track_ids * sizeof(uint64_t));
+    }
+    return self->view.cells + (size_t)slot * CUDA_CELL_BYTES;
+}
+
+/** Larger ones: copied into a piece of the heap. */
+static chroma2_status
+tables_send(backend_context *self, uint32_t slot, const event_tables *tables, table_layout layout,
+    unsigned char **out_base)
+{
+    chroma2_status status = CHROMA2_OK;
+    const mem_ops *const memory = &self->device_memory;
+    cuda_range range = {0, 0};
+    pthread_mutex_lock(&self->mutex);
+    const bool has_room = heap_take(&self->heap, layout.total, &range);
+    self->event_ranges[slot] = range;
+    pthread_mutex_unlock(&self->mutex);
+    REQUIRE(has_room, CHROMA2_OUT_OF_MEMORY,
+        "the sources of an event take %zu bytes of device memory (%zu are set aside for all events "
+        "in flight). Submit it in parts?",
+        layout.total, self->heap.size_bytes);
+    *out_base = self->heap.base + range.offset;
+    TRY(memory->copy_to_device(memory->context, *out_base, tables->sources, layout.tables_at));
+    if (tables->n_source_tables > 0) {
+        TRY(memory->copy_to_device(memory->context, *out_base + layout.tables_at,
+            tables->source_tables, tables->n_source_tables * sizeof(float)));
+    }
+    if (tables->n_track_ids > 0) {
+        TRY(memory->copy_to_device(memory->context, *out_base + layout.ids_at, tables->track_ids,
+            tables->n_track_ids * sizeof(uint64_t)));
+    }
+out:
+    return status;
+}
+
 chroma2_status
 cuda_event_open(
     backend_context *self, uint32_t slot, const event_slot *event, const event_tables *tables)
 {
     chroma2_status status = CHROMA2_OK;
-    const size_t sources_bytes = tables->n_sources * sizeof(source_record);
-    const size_t tables_bytes = (tables->n_source_tables * sizeof(float) + 15) / 16 * 16;
-    const size_t ids_bytes = tables->n_track_ids * sizeof(uint64_t);
-    const size_t total = sources_bytes + tables_bytes + ids_bytes;
-    cuda_range range = {0, 0};
+    const table_layout layout = layout_of(tables);
+    const bool is_small = layout.total <= CUDA_CELL_BYTES;
+    unsigned char *base = NULL;
     event_slot *const image = &self->event_images[slot];
-    pthread_mutex_lock(&self->mutex);
-    const bool has_room = total == 0 || heap_take(&self->heap, total, &range);
-    self->event_ranges[slot] = range;
-    self->n_event_slots = slot + 1 > self->n_event_slots ? slot + 1 : self->n_event_slots;
-    pthread_mutex_unlock(&self->mutex);
-    REQUIRE(has_room, CHROMA2_OUT_OF_MEMORY,
-        "the sources of an event take %zu bytes of device memory (%zu are set aside for all events "
-        "in flight). Submit it in parts?",
-        total, self->heap.size_bytes);
-    *image = *event;
-    {
-        unsigned char *const base = self->heap.base + range.offset;
-        const mem_ops *const memory = &self->device_memory;
-        if (sources_bytes > 0) {
-            TRY(memory->copy_to_device(memory->context, base, tables->sources, sources_bytes));
-        }
-        if (tables_bytes > 0) {
-            TRY(memory->copy_to_device(memory->context, base + sources_bytes, tables->source_tables,
-                tables->n_source_tables * sizeof(float)));
-        }
-        if (ids_bytes > 0) {
-            TRY(memory->copy_to_device(memory->context, base + sources_bytes + tables_bytes,
-                tables->track_ids, ids_bytes));
-        }
-        image->sources = (const source_record *)base;
-        image->n_sources = (uint32_t)tables->n_sources;
-        image->source_tables = (const float *)(base + sources_bytes);
-        image->track_ids = (const uint64_t *)(base + sources_bytes + tables_bytes);
-        image->n_track_ids = tables->n_track_ids;
+    self->event_ranges[slot].size_bytes = 0;
+    if (is_small) {
+        base = tables_put(self, slot, tables, layout);
+    } else {
+        TRY(tables_send(self, slot, tables, layout, &base));
     }
+    *image = *event;
+    image->sources = (const source_record *)base;
+    image->n_sources = (uint32_t)tables->n_sources;
+    image->source_tables = (const float *)(base + layout.tables_at);
+    image->track_ids = (const uint64_t *)(base + layout.ids_at);
+    image->n_track_ids = tables->n_track_ids;
     if (tables->batch != NULL) {
         TRY(cuda_batch_open(self, slot, tables->batch));
     }
     memset(self->ledgers + (size_t)slot * N_LEDGER, 0, N_LEDGER * sizeof(uint64_t));
-    command_send(self, command_make(COMMAND_EVENT_OPEN, slot, 0, 0, 0), true);
+    pthread_mutex_lock(&self->mutex);
+    self->n_event_slots = slot + 1 > self->n_event_slots ? slot + 1 : self->n_event_slots;
+    pthread_mutex_unlock(&self->mutex);
+    command_send(self,
+        command_make(COMMAND_EVENT_OPEN, slot, 0, 0, is_small ? (layout.total + 15) / 16 : 0),
+        true);
 out:
     return status;
 }
@@ -453,6 +502,9 @@ cuda_link_create(backend_context *self)
     PINNED(self->order_images, photon_order, CUDA_MAX_ORDERS);
     PINNED(self->order_ids, uint64_t, CUDA_MAX_ORDERS * CUDA_ORDER_IDS);
     PINNED(self->ledgers, uint64_t, n_events * (size_t)N_LEDGER);
+    PINNED(self->cell_images, unsigned char, n_events *(size_t)CUDA_CELL_BYTES);
+    TRY(self->device_memory.allocate(self, n_events * (size_t)CUDA_CELL_BYTES, 128, &memory));
+    self->view.cells = (unsigned char *)memory;
     for (int i = 0; i < CUDA_N_MIRRORS; ++i) {
         PINNED(self->mirror[i].rows, row, self->view.stage.n_rows);
         self->view.mirror[i] = self->mirror[i].rows;
@@ -491,7 +543,7 @@ void
 cuda_link_destroy(backend_context *self)
 {
     void *const pinned[] = {self->sent_commands, self->control, self->status, self->event_images,
-        self->order_images, self->order_ids, self->ledgers};
+        self->order_images, self->order_ids, self->ledgers, self->cell_images};
     for (size_t i = 0; i < sizeof pinned / sizeof pinned[0]; ++i) {
         self->pinned_memory.release(self->pinned_memory.context, pinned[i]);
     }
@@ -500,6 +552,7 @@ cuda_link_destroy(backend_context *self)
         self->device_memory.release(self->device_memory.context, self->view.outbox[i]);
     }
     self->device_memory.release(self->device_memory.context, self->staged);
+    self->device_memory.release(self->device_memory.context, self->view.cells);
     for (int i = 0; i < CUDA_MAX_ORDERS; ++i) {
         if (self->order_copied[i] != NULL) {
             cudaEventDestroy(self->order_copied[i]);
