@@ -307,10 +307,12 @@ dispatch_main(void *argument)
     pthread_setname_np(pthread_self(), "c2 dispatch"); // as debuggers and profilers show it
     while (atomic_load_acquire_u32(&self->is_stopping) == 0) {
         const uint64_t seen = wake_signal_count(&self->dispatch_signal);
-        bool has_moved = rows_drain(self);
-        has_moved = blocks_serve(self) || has_moved;
+        bool has_moved = false;
         if (CHROMA2_UNLIKELY(atomic_load_acquire_u32(&self->failure) != CHROMA2_OK)) {
-            runs_fail(self);
+            runs_fail(self); // rows that still come have no events any more
+        } else {
+            has_moved = rows_drain(self);
+            has_moved = blocks_serve(self) || has_moved;
         }
         const uint64_t now = clock_now_ns();
         const uint64_t due = metrics_bus_poll(self->bus, now);

@@ -57,19 +57,25 @@ retire_rows_due(const event_slot *event, int32_t channel)
            ((event->keep & EVENT_KEEP_FINAL) != 0 ? (uint32_t)ROW_FINAL : 0u);
 }
 
+/** The entry of the ledger that a photon ends in: its fate, unless it came with one. */
+CHROMA2_HOST_DEVICE uint32_t
+retire_entry(const event_slot *event, const photon *p)
+{
+    const bool is_cancelled = (p->history & CHROMA2_HISTORY(CANCELLED_PHOTON)) != 0 &&
+                              atomic_load_relaxed_u32(&event->cancelled) != 0;
+    const bool is_as_given =
+        photon_step(p) == 0 && (p->history & CHROMA2_HISTORY_ENDED) != 0 && !is_cancelled;
+    return is_as_given ? (uint32_t)LEDGER_as_given : retire_fate(p->history);
+}
+
 /** Enters an ended photon in its event's ledger and counts it out. */
 CHROMA2_HOST_DEVICE void
 photon_retire(const stage_view *view, const photon *p)
 {
     const uint32_t index = photon_event_slot(p);
     event_slot *const event = view->events + index;
-    const uint32_t step = photon_step(p);
-    const bool is_cancelled = (p->history & CHROMA2_HISTORY(CANCELLED_PHOTON)) != 0 &&
-                              atomic_load_relaxed_u32(&event->cancelled) != 0;
-    const bool is_as_given =
-        step == 0 && (p->history & CHROMA2_HISTORY_ENDED) != 0 && !is_cancelled;
-    ledger_add(event, is_as_given ? (uint32_t)LEDGER_as_given : retire_fate(p->history), 1);
-    ledger_add(event, LEDGER_steps, step);
+    ledger_add(event, retire_entry(event, p), 1);
+    ledger_add(event, LEDGER_steps, photon_step(p));
     block_leave(view, index, event_block_index(event, photon_id(p)), 1);
 }
 

@@ -168,6 +168,13 @@ __match_any_sync(uint32_t mask, uint32_t value)
     return answer;
 }
 
+uint64_t emulated_now_ns(void);
+static inline long long
+clock64(void)
+{
+    return (long long)emulated_now_ns();
+}
+
 #define __popc(x)   __builtin_popcount(x)
 #define __popcll(x) __builtin_popcountll(x)
 #define __ffs(x)    __builtin_ffs((int)(x))

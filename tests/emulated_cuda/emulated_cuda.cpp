@@ -23,6 +23,8 @@
 
 #include <cuda_runtime.h>
 
+#include "emulated_counts.h"
+
 namespace
 {
 
@@ -478,6 +480,8 @@ size_t device_bytes_taken;
 std::vector<cudaStream_t> capturing;
 thread_local cudaError_t last_error;
 
+emulated_counts counts;
+
 /** Counts down to the launch that the test wants to fail; errors stay from then on. */
 int64_t launches_left = -1;
 cudaError_t sticky_error;
@@ -548,11 +552,25 @@ emulated_launch(cudaStream_t stream, const char *name, dim3 grid_size, dim3 bloc
     if (grid_size.x == 0 || block_size.x == 0 || block_size.x > 1024 || shared_bytes > 232448) {
         return set_error(cudaErrorInvalidValue);
     }
+    const bool is_captured = stream != NULL && stream->capture != nullptr;
+    __atomic_add_fetch(
+        is_captured ? &counts.captured : &counts.launched_alone, 1, __ATOMIC_RELAXED);
     return enqueue(stream, name, [=] {
         if (!kernel_fails()) {
             grid_run(grid_size, block_size, shared_bytes, kernel);
         }
     });
+}
+
+extern "C" __attribute__((visibility("default"))) emulated_counts
+emulated_cuda_counts(void)
+{
+    emulated_counts now;
+    now.captured = __atomic_load_n(&counts.captured, __ATOMIC_RELAXED);
+    now.launched_alone = __atomic_load_n(&counts.launched_alone, __ATOMIC_RELAXED);
+    now.graphs = __atomic_load_n(&counts.graphs, __ATOMIC_RELAXED);
+    now.allocations = __atomic_load_n(&counts.allocations, __ATOMIC_RELAXED);
+    return now;
 }
 
 cudaError_t
@@ -618,6 +636,7 @@ static cudaError_t
 memory_take(std::map<uintptr_t, size_t> *kind, void **out_memory, size_t size_bytes)
 {
     const size_t rounded = (size_bytes + 511) / 256 * 256;
+    __atomic_add_fetch(&counts.allocations, 1, __ATOMIC_RELAXED);
     void *const memory = aligned_alloc(256, rounded);
     if (memory == NULL) {
         return set_error(cudaErrorMemoryAllocation);
@@ -910,6 +929,7 @@ cudaGraphUpload(cudaGraphExec_t, cudaStream_t)
 cudaError_t
 cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream)
 {
+    __atomic_add_fetch(&counts.graphs, 1, __ATOMIC_RELAXED);
     const std::vector<task> work = graph->work; // as it is now: nodes may be changed afterwards
     return enqueue(stream, "graph", [work] {
         for (const task &node : work) {

@@ -3,11 +3,14 @@
 """Runs `digest` over scenes, settings, instruction sets and builds: every line must be the same.
 
     same_bits.py BUILD_DIR [--photons N] [--scenes NAME,...] [--build "[COMMAND ...] DIR"]...
+                 [--device PLUGIN [--rungs NAME,...] [--seeds N,...]]
 
 BUILD_DIR and each DIR hold tests/digest. A --build is compared with BUILD_DIR; words before its
 directory are the command that runs it: --build "qemu-aarch64-static -L /usr/aarch64-linux-gnu DIR".
---build-share K gives these K times fewer photons. Stops at the first difference, says which columns
-differ, and prints the two commands.
+--build-share K gives these K times fewer photons. --device compares GPU 0, as the backend in the
+library PLUGIN finds it, with the CPU, and leaves the other settings out; --seeds are those of an
+emulated device, for the settings of all rungs. Stops at the first difference, says which columns differ, and prints the two
+commands.
 """
 
 import argparse
@@ -48,6 +51,27 @@ PRECISE = [("physics=1 threads=7", 1), ("physics=1 threads=2 tree=4 microsteps=1
 ISAS = ["baseline", "v3", "v4"]
 ISA_SETTINGS = ["threads=2", "physics=1 tree=4", "tree=14"]
 OTHER_BUILDS = [("threads=1", 1), ("threads=2 tree=4 microsteps=3", 2), ("physics=1 threads=2", 2)]
+# Settings of a GPU, for every rung of its kernel; and those for one rung, or two, or none in name.
+RUNG_SETTINGS = [
+    ("", 1),
+    ("epoch_us=1 block_log2=7", 2),
+    ("weights=1", 2),
+]
+RUNGS = ["thread", "chunk", "refill", "pool", "wavefront", "specialized"]
+DEVICE_SETTINGS = [
+    ("kernel=chunk chunk=32 microsteps=1", 2),
+    ("kernel=chunk chunk=128 microsteps=8", 2),
+    ("kernel=chunk chunk=512 epoch_us=50", 2),
+    ("kernel=refill capacity=128 chunk=32", 4),
+    ("kernel=pool capacity=16 blocks=1 block_log2=7", 8),
+        ("kernel=refill no_cull=1", 2),
+    ("physics=1", 2),
+    ("sessions=2", 2),
+    ("kernel=refill lifetime=session", 2),
+    ("kernel=pool lifetime=session blocks=1 block_log2=7", 2),
+    ("kernel=specialized lifetime=session capacity=128", 4),
+]
+LAWS = ("physics=", "weights=")  # words that change histories
 SLOTS_RUN_OUT = {"capacity=1", "capacity=128"}  # here parents of the cascade must have waited
 
 
@@ -58,24 +82,22 @@ class Different(Exception):
 class Run:
     """One call of digest: the lines it printed and what it said on the side."""
 
-    def __init__(self, build, scene, photons, settings, isa=None):
+    def __init__(self, build, scene, photons, settings, environment=None):
         words = shlex.split(build)
         program = pathlib.Path(words[-1]) / "tests" / "digest"
         arguments = [scene, str(photons), f"tracks={max(1, photons // 50)}", *settings.split()]
         self.command = [*words[:-1], str(program), *arguments]
-        self.isa = isa
+        self.environment = environment or {}
         self.lines = None
         self.side = ""
 
     def text(self):
-        prefix = f"CHROMA2_CPU={self.isa} " if self.isa else ""
-        return prefix + shlex.join(self.command)
+        words = [f"{name}={value}" for name, value in self.environment.items()]
+        return shlex.join(words + self.command)
 
     def go(self):
-        environment = dict(os.environ)
-        environment.pop("CHROMA2_CPU", None)
-        if self.isa:
-            environment["CHROMA2_CPU"] = self.isa
+        environment = {k: v for k, v in os.environ.items() if k != "CHROMA2_CPU"}
+        environment.update(self.environment)
         done = subprocess.run(self.command, capture_output=True, text=True, env=environment)
         if done.returncode != 0:
             raise Different(f"{self.text()}\n  failed ({done.returncode}): {done.stderr.strip()}")
@@ -112,7 +134,7 @@ def supported_isas(build):
     isas = []
     for isa in ISAS:
         try:
-            Run(build, "wide", 1, "threads=1", isa).go()
+            Run(build, "wide", 1, "threads=1", {"CHROMA2_CPU": isa}).go()
             isas.append(isa)
         except Different as reason:
             if "CHROMA2_CPU" not in str(reason).split("failed", 1)[-1]:
@@ -122,29 +144,30 @@ def supported_isas(build):
 
 
 class Matrix:
-    def __init__(self, build, photons, pool):
+    def __init__(self, build, photons, pool, threads=1):
         self.build = build
         self.photons = photons
         self.pool = pool
+        self.threads = threads
         self.references = {}
 
     def n_of(self, share):
         return max(20, self.photons // share)
 
-    def reference(self, scene, photons, physics):
+    def reference(self, scene, photons, laws):
         """One thread, the default of everything else; made when first asked for."""
-        key = scene, photons, physics
+        key = scene, photons, laws
         if key not in self.references:
-            run = Run(self.build, scene, photons, f"threads=1 {physics}".strip())
+            run = Run(self.build, scene, photons, f"threads={self.threads} {laws}".strip())
             self.references[key] = self.pool.submit(run.go)
         return self.references[key]
 
-    def check(self, scene, settings, share, build=None, isa=None):
+    def check(self, scene, settings, share, build=None, environment=None):
         photons = self.n_of(share)
-        physics = " ".join(w for w in settings.split() if w.startswith("physics="))
-        own = self.reference(scene, photons, physics)
-        same = self.reference(SAME_AS.get(scene, scene), photons, physics)
-        task = self.pool.submit(Run(build or self.build, scene, photons, settings, isa).go)
+        laws = " ".join(w for w in settings.split() if w.startswith(LAWS))
+        own = self.reference(scene, photons, laws)
+        same = self.reference(SAME_AS.get(scene, scene), photons, laws)
+        task = self.pool.submit(Run(build or self.build, scene, photons, settings, environment).go)
         return scene, settings, own, same, task
 
     def settle(self, checks):
@@ -158,6 +181,34 @@ class Matrix:
                     raise Different(f"{run.text()}\n  spawn_retries is 0: slots never ran out")
 
 
+def rows_of_device(options):
+    """What, share, settings, build, environment of every run on the GPU."""
+    rungs = options.rungs.split(",") if options.rungs else RUNGS
+    for seed in options.seeds.split(","):
+        environment = {"CHROMA2_PLUGIN": options.device}
+        if seed:
+            environment["EMULATED_CUDA_SEED"] = seed
+        settings = [(f"kernel={k} {text}", share) for k in rungs for text, share in RUNG_SETTINGS]
+        for text, share in settings + ([] if seed else DEVICE_SETTINGS):
+            text = f"device=0 {text} watchdog={options.watchdog}".replace("  ", " ")
+            yield f"{text} {seed}", share, text, None, environment
+
+
+def rows_of_cpu(options):
+    """The same for settings, instruction sets and other builds."""
+    rows = []
+    if not options.only_builds:
+        rows += [(text, share, text, None, None) for text, share in SETTINGS + PRECISE]
+        for isa in supported_isas(options.build_dir):
+            environment = {"CHROMA2_CPU": isa}
+            rows += [(f"{isa}: {text}", 1, text, None, environment) for text in ISA_SETTINGS]
+    for build in options.build:
+        for text, share in OTHER_BUILDS:
+            share *= options.build_share
+            rows.append((f"{build}: {text}", share, text, build, None))
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build_dir")
@@ -166,26 +217,23 @@ def main():
     parser.add_argument("--build", action="append", default=[])
     parser.add_argument("--build-share", type=int, default=1)
     parser.add_argument("--only-builds", action="store_true", help="skip the settings")
+    parser.add_argument("--device", metavar="PLUGIN", help="compare GPU 0 with the CPU")
+    parser.add_argument("--rungs", default="", help="default: all")
+    parser.add_argument("--seeds", default="", help="of an emulated device")
+    parser.add_argument("--threads", type=int, default=1, help="of the reference on the CPU")
+    parser.add_argument("--watchdog", type=int, default=120, help="seconds for a run on the GPU")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     scenes = options.scenes.split(",")
     begin = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        matrix = Matrix(options.build_dir, options.photons, pool)
-        rows = []  # what, share, settings, build, isa
-        if not options.only_builds:
-            rows += [(text, share, text, None, None) for text, share in SETTINGS + PRECISE]
-            for isa in supported_isas(options.build_dir):
-                rows += [(f"{isa}: {text}", 1, text, None, isa) for text in ISA_SETTINGS]
-        for build in options.build:
-            for text, share in OTHER_BUILDS:
-                share *= options.build_share
-                rows.append((f"{build}: {text}", share, text, build, None))
+        matrix = Matrix(options.build_dir, options.photons, pool, options.threads)
         table = []
-        for what, share, text, build, isa in rows:
+        rows = rows_of_device(options) if options.device else rows_of_cpu(options)
+        for what, share, text, build, environment in rows:
             # Files are large scenes: brute force is not for them.
             fit = [s for s in scenes if not (s.startswith("file:") and "tree=1" in text.split())]
-            checks = [matrix.check(scene, text, share, build, isa) for scene in fit]
+            checks = [matrix.check(scene, text, share, build, environment) for scene in fit]
             table.append((what, share, checks))
         try:
             for what, share, checks in table:

@@ -135,11 +135,12 @@ driver_main(void *argument)
     while (status == CHROMA2_OK && atomic_load_acquire_u32(&self->is_stopping) == 0) {
         status = driver_round(self);
     }
-    if (status == CHROMA2_OK) {
-        status = resident_park(self);
-    }
     if (status != CHROMA2_OK) {
         self->hooks.failed(self->hooks.context, status);
+    }
+    const chroma2_status parked = resident_park(self); // also after a failure: its memory goes next
+    if (status == CHROMA2_OK && parked != CHROMA2_OK) {
+        self->hooks.failed(self->hooks.context, parked);
     }
     return NULL;
 }

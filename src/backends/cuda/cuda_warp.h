@@ -80,11 +80,7 @@ warp_retire(const stage_view *view, const photon *p, bool wants)
     uint32_t left = __ballot_sync(WARP_ALL, wants);
     const uint32_t index = wants ? photon_event_slot(p) : 0u;
     const uint32_t block = wants ? event_block_index(view->events + index, photon_id(p)) : 0u;
-    const bool is_as_given = wants && photon_step(p) == 0 &&
-                             (p->history & CHROMA2_HISTORY_ENDED) != 0 &&
-                             (p->history & CHROMA2_HISTORY(CANCELLED_PHOTON)) == 0;
-    const uint32_t fate =
-        is_as_given ? (uint32_t)LEDGER_as_given : (wants ? retire_fate(p->history) : 0u);
+    const uint32_t fate = wants ? retire_entry(view->events + index, p) : 0u;
     const uint32_t place = index * MAX_OPEN_BLOCKS + block;
     while (left != 0) {
         const int leader = __ffs(left) - 1;

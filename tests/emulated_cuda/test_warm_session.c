@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** A session on a device that is warm: everything it runs is a node of a graph, and it asks for no
+ *  memory. CHROMA2_PLUGIN names the emulated backend (skipped
+ *  without), CHROMA2_TEST_DEVICE is 0. */
+#include "emulated_cuda/emulated_counts.h"
+#include "support/events.h"
+
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static emulated_counts
+counts_now(void)
+{
+    emulated_counts_function counts = NULL;
+    void *const plugin = dlopen(getenv("CHROMA2_PLUGIN"), RTLD_NOW | RTLD_LOCAL);
+    assert_non_null(plugin); // the same one that the library opened
+    void *const symbol = dlsym(plugin, EMULATED_COUNTS_NAME);
+    assert_non_null(symbol);
+    memcpy(&counts, &symbol, sizeof counts);
+    return counts();
+}
+
+static const char *const kernels[] = {
+    "thread", "chunk", "refill", "pool", "wavefront", "specialized"};
+
+static chroma2_session *
+open_with(const char *kernel, const char *lifetime)
+{
+    chroma2_session_options options = events_options();
+    options.kernel = kernel;
+    options.lifetime = lifetime;
+    return events_open("cascade", &options); // which uses every stage
+}
+
+static void
+run_one(chroma2_session *session, uint64_t n_photons)
+{
+    const chroma2_source source = test_scene_source("cascade", n_photons);
+    const chroma2_event event = events_descriptor(&source);
+    chroma2_result *const result = events_run(session, &event);
+    const chroma2_ledger ledger = chroma2_result_ledger(result);
+    assert_int_equal(events_check_ledger(&ledger), ledger.in + ledger.spawned);
+    chroma2_result_destroy(result);
+}
+
+static void
+expect_only_graphs(const char *kernel, const char *lifetime)
+{
+    const emulated_counts before = counts_now();
+    chroma2_session *const session = open_with(kernel, lifetime);
+    assert_in_range(counts_now().captured - before.captured, 5, 1000);
+    run_one(session, 100);
+    const emulated_counts warm = counts_now();
+    const uint64_t epochs = events_metric(session, "epochs");
+    for (uint64_t n = 1; n <= 200; n = 10 * n + 7) {
+        run_one(session, n);
+    }
+    const emulated_counts after = counts_now();
+    assert_int_equal(after.launched_alone, warm.launched_alone);
+    assert_int_equal(after.captured, warm.captured);
+    assert_int_equal(after.allocations, warm.allocations);
+    assert_true(after.graphs > warm.graphs);
+    assert_true(events_metric(session, "epochs") > epochs);
+    chroma2_session_destroy(session);
+}
+
+static void
+a_warm_session_launches_graphs_only(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; ++i) {
+        expect_only_graphs(kernels[i], "epoch");
+    }
+}
+
+static void
+and_so_does_one_whose_kernel_stays(void **state)
+{
+    (void)state;
+    expect_only_graphs("refill", "session");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_warm_session_launches_graphs_only),
+        cmocka_unit_test(and_so_does_one_whose_kernel_stays),
+    };
+    return getenv("CHROMA2_PLUGIN") == NULL ? 77 : cmocka_run_group_tests(tests, NULL, NULL);
+}
