@@ -7,7 +7,7 @@ set_tests_properties(test_warm_session test_lost_device PROPERTIES
   LABELS emulated ENVIRONMENT "${CHROMA2_EMULATED}")
 
 # Tests of whole sessions, with the emulated device in place of the CPU.
-foreach(name test_arrays test_pathologies test_scene_edit)
+foreach(name test_arrays test_device_arrays test_pathologies test_scene_edit)
   add_test(NAME ${name}_emulated COMMAND ${name})
   set_tests_properties(${name}_emulated PROPERTIES LABELS emulated TIMEOUT 600
     SKIP_RETURN_CODE 77 ENVIRONMENT "${CHROMA2_EMULATED}")

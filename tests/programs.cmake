@@ -28,6 +28,7 @@ endif()
 add_executable(queue_stress programs/queue_stress.c)
 target_link_libraries(queue_stress PRIVATE chroma2_test_support)
 add_test(NAME queue_stress COMMAND queue_stress 4 200000)
+add_dependencies(unit_tests queue_stress)
 set_tests_properties(queue_stress PROPERTIES LABELS unit TIMEOUT 300)
 
 # The ring protocol needs no lock and no memory.

@@ -16,8 +16,15 @@ ROOMS = {
     "geometry": ["base/*"],
     "physics": ["base/*", "geometry/*_view.h"],
     "runtime": ["base/*", "chroma2/status.h", "chroma2/metrics.h"],
-    "stages": ["base/*", "physics/*", "geometry/*_view.h", "runtime/*_view.h"],
+    "stages": [
+        "base/*",
+        "physics/*",
+        "geometry/*_view.h",
+        "runtime/*_view.h",
+        "chroma2/photon_batch.h",  # borrowed columns: a view already
+    ],
     "backends": [
+        "chroma2/photon_batch.h",
         "base/*",
         "physics/*",
         "geometry/*_view.h",
@@ -32,6 +39,7 @@ ROOMS = {
         "runtime/*",
         "stages/stage_list.h",
         "stages/stage_view.h",
+        "stages/batch_view.h",
         "backends/backend.h",
     ],
     "api": ["chroma2/*", "base/*", "geometry/*", "runtime/*", "pipeline/*"],
