@@ -24,3 +24,6 @@ add_test(NAME same_bits_emulated_orders COMMAND Python3::Interpreter
   --rungs refill,pool,specialized --seeds 2,3)
 set_tests_properties(same_bits_emulated same_bits_emulated_orders PROPERTIES
   LABELS emulated TIMEOUT 900)
+
+# The long ones run in the full tier.
+set_tests_properties(test_pathologies_emulated PROPERTIES LABELS emulated_full)
