@@ -12,16 +12,14 @@
  *               watchdog(s: after so long prints all metrics to standard error, exit 124)
  *
  *  Speed and the number of parents that waited for slots go to standard error. */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/sha256.h"
 #include "support/scene_file.h"
 #include "support/scenes.h"
+#include "support/watch.h"
 
 #define MUST(call)                                                                                 \
     do {                                                                                           \
@@ -30,8 +28,6 @@
             exit(1);                                                                               \
         }                                                                                          \
     } while (0)
-
-enum { MAX_SESSIONS = 8 };
 
 typedef struct settings {
     chroma2_session_options session;
@@ -91,7 +87,7 @@ setting_apply(settings *s, const char *word)
         s->track_every = value;
     } else if (strcmp(name, "weights") == 0) {
         s->session.weights = s->event.use_weights = (uint32_t)value;
-    } else if (strcmp(name, "sessions") == 0 && value >= 1 && value <= MAX_SESSIONS) {
+    } else if (strcmp(name, "sessions") == 0 && value >= 1 && value <= WATCH_MAX_SESSIONS) {
         s->n_sessions = value;
     } else if (strcmp(name, "watchdog") == 0) {
         s->watchdog_s = value;
@@ -146,52 +142,6 @@ print_speed(const chroma2_result *result)
         (double)ledger.steps / wall_s);
 }
 
-/** Prints the metrics that have a name, or all that are not 0. */
-static void
-print_metrics(const chroma2_session *session, const char *name)
-{
-    chroma2_metric metrics[256];
-    size_t n = 0;
-    MUST(chroma2_session_metrics(session, metrics, 256, &n));
-    for (size_t i = 0; i < n && i < 256; ++i) {
-        if (name == NULL ? metrics[i].value != 0 : strcmp(metrics[i].name, name) == 0) {
-            fprintf(stderr, "%s=%llu\n", metrics[i].name, (unsigned long long)metrics[i].value);
-        }
-    }
-}
-
-/** Sessions that a watchdog looks at if they take too long. */
-typedef struct watch {
-    uint64_t patience_s;
-    chroma2_session *sessions[MAX_SESSIONS];
-    uint64_t n;
-} watch;
-
-static void *
-watch_main(void *argument)
-{
-    const watch *const self = argument;
-    const struct timespec patience = {(time_t)self->patience_s, 0};
-    nanosleep(&patience, NULL);
-    fprintf(stderr, "digest: no end after %llu s\n", (unsigned long long)self->patience_s);
-    alarm(20); // a device that hangs may not answer either
-    for (uint64_t i = 0; i < self->n; ++i) {
-        fprintf(stderr, "session %llu:\n", (unsigned long long)i);
-        print_metrics(self->sessions[i], NULL);
-    }
-    _exit(124);
-}
-
-static void
-watch_start(watch *self, uint64_t patience_s)
-{
-    pthread_t thread;
-    self->patience_s = patience_s;
-    if (patience_s > 0 && pthread_create(&thread, NULL, watch_main, self) == 0) {
-        pthread_detach(thread);
-    }
-}
-
 /** What the tables of an event's result hold, as text; the caller frees it. */
 static char *
 tables_take(chroma2_future *future)
@@ -216,7 +166,7 @@ tables_take(chroma2_future *future)
 static char *
 run_once(const watch *sessions, const chroma2_event *event)
 {
-    chroma2_future *futures[MAX_SESSIONS] = {NULL};
+    chroma2_future *futures[WATCH_MAX_SESSIONS] = {NULL};
     char *first = NULL;
     for (uint64_t i = 0; i < sessions->n; ++i) {
         MUST(chroma2_session_submit(sessions->sessions[i], event, &futures[i]));
@@ -315,7 +265,7 @@ main(int argc, char **argv)
         }
         free(text);
     }
-    print_metrics(sessions.sessions[0], "spawn_retries");
+    watch_print(sessions.sessions[0], "spawn_retries");
     while (sessions.n > 0) {
         chroma2_session_destroy(sessions.sessions[--sessions.n]);
     }

@@ -9,8 +9,8 @@ BUILD_DIR and each DIR hold tests/digest. A --build is compared with BUILD_DIR; 
 directory are the command that runs it: --build "qemu-aarch64-static -L /usr/aarch64-linux-gnu DIR".
 --build-share K gives these K times fewer photons. --device compares GPU 0, as the backend in the
 library PLUGIN finds it, with the CPU, and leaves the other settings out; --seeds are those of an
-emulated device, for the settings of all rungs. Stops at the first difference, says which columns differ, and prints the two
-commands.
+emulated device, for the settings of all rungs. Stops at the first difference, says which columns
+differ, and prints the two commands.
 """
 
 import argparse
@@ -54,22 +54,22 @@ OTHER_BUILDS = [("threads=1", 1), ("threads=2 tree=4 microsteps=3", 2), ("physic
 # Settings of a GPU, for every rung of its kernel; and those for one rung, or two, or none in name.
 RUNG_SETTINGS = [
     ("", 1),
-    ("epoch_us=1 block_log2=7", 2),
+    ("epoch_us=1 block_log2=7", 10),
     ("weights=1", 2),
 ]
 RUNGS = ["thread", "chunk", "refill", "pool", "wavefront", "specialized"]
 DEVICE_SETTINGS = [
-    ("kernel=chunk chunk=32 microsteps=1", 2),
+    ("kernel=chunk chunk=32 microsteps=1", 4),
     ("kernel=chunk chunk=128 microsteps=8", 2),
     ("kernel=chunk chunk=512 epoch_us=50", 2),
-    ("kernel=refill capacity=128 chunk=32", 4),
-    ("kernel=pool capacity=16 blocks=1 block_log2=7", 8),
-        ("kernel=refill no_cull=1", 2),
+    ("kernel=refill capacity=128 chunk=32", 200),
+    ("kernel=pool capacity=16 blocks=1 block_log2=7", 2000),
+    ("kernel=refill no_cull=1", 2),
     ("physics=1", 2),
     ("sessions=2", 2),
     ("kernel=refill lifetime=session", 2),
-    ("kernel=pool lifetime=session blocks=1 block_log2=7", 2),
-    ("kernel=specialized lifetime=session capacity=128", 4),
+    ("kernel=pool lifetime=session blocks=1 block_log2=7", 100),
+    ("kernel=specialized lifetime=session capacity=128", 200),
 ]
 LAWS = ("physics=", "weights=")  # words that change histories
 SLOTS_RUN_OUT = {"capacity=1", "capacity=128"}  # here parents of the cascade must have waited
@@ -188,8 +188,9 @@ def rows_of_device(options):
         environment = {"CHROMA2_PLUGIN": options.device}
         if seed:
             environment["EMULATED_CUDA_SEED"] = seed
-        settings = [(f"kernel={k} {text}", share) for k in rungs for text, share in RUNG_SETTINGS]
-        for text, share in settings + ([] if seed else DEVICE_SETTINGS):
+        of_rungs = RUNG_SETTINGS[:1] if options.only_rungs else RUNG_SETTINGS
+        settings = [(f"kernel={k} {text}", share) for k in rungs for text, share in of_rungs]
+        for text, share in settings + ([] if seed or options.only_rungs else DEVICE_SETTINGS):
             text = f"device=0 {text} watchdog={options.watchdog}".replace("  ", " ")
             yield f"{text} {seed}", share, text, None, environment
 
@@ -219,6 +220,7 @@ def main():
     parser.add_argument("--only-builds", action="store_true", help="skip the settings")
     parser.add_argument("--device", metavar="PLUGIN", help="compare GPU 0 with the CPU")
     parser.add_argument("--rungs", default="", help="default: all")
+    parser.add_argument("--only-rungs", action="store_true", help="no settings but the kernel")
     parser.add_argument("--seeds", default="", help="of an emulated device")
     parser.add_argument("--threads", type=int, default=1, help="of the reference on the CPU")
     parser.add_argument("--watchdog", type=int, default=120, help="seconds for a run on the GPU")

@@ -126,3 +126,10 @@ def test_files(tmp_path, content, fault):
     found = list(tool("check_files").faults_of(path))
     assert bool(found) == (fault is not None), found
     assert fault is None or fault in found[0]
+
+
+def test_performance_page_is_written_from_its_lines(tmp_path):
+    program = TOOLS.parent / "benchmarks" / "write_performance.py"
+    page = tmp_path / "performance.md"
+    subprocess.run([sys.executable, program, "--to", page], check=True)
+    assert page.read_text() == (TOOLS.parent / "docs" / "performance.md").read_text()
