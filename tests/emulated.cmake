@@ -15,15 +15,16 @@ endforeach()
 
 # The CPU's bytes from every rung; then other orders of warps.
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
-add_test(NAME same_bits_emulated COMMAND Python3::Interpreter
-  ${CMAKE_CURRENT_SOURCE_DIR}/programs/same_bits.py ${CMAKE_BINARY_DIR}
-  --device $<TARGET_FILE:chroma2_cuda_emulated> --photons 400 --scenes larbox,cascade)
-add_test(NAME same_bits_emulated_orders COMMAND Python3::Interpreter
-  ${CMAKE_CURRENT_SOURCE_DIR}/programs/same_bits.py ${CMAKE_BINARY_DIR}
-  --device $<TARGET_FILE:chroma2_cuda_emulated> --photons 150 --scenes cascade
-  --rungs refill,pool,specialized --seeds 2,3)
-set_tests_properties(same_bits_emulated same_bits_emulated_orders PROPERTIES
-  LABELS emulated TIMEOUT 900)
+function(chroma2_same_bits_emulated name)
+  add_test(NAME ${name} COMMAND Python3::Interpreter
+    ${CMAKE_CURRENT_SOURCE_DIR}/programs/same_bits.py ${CMAKE_BINARY_DIR}
+    --device $<TARGET_FILE:chroma2_cuda_emulated> ${ARGN})
+  set_tests_properties(${name} PROPERTIES LABELS emulated TIMEOUT 900)
+endfunction()
+chroma2_same_bits_emulated(same_bits_emulated --scenes cascade --photons 400)
+chroma2_same_bits_emulated(same_bits_emulated_rungs --scenes larbox,tank --photons 400 --only-rungs)
+chroma2_same_bits_emulated(same_bits_emulated_orders --scenes cascade --photons 150
+  --rungs refill,specialized --seeds 2,3)
 
 # The long ones run in the full tier.
 set_tests_properties(test_pathologies_emulated PROPERTIES LABELS emulated_full)
