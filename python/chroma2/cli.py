@@ -252,7 +252,7 @@ def _run(options: argparse.Namespace) -> int:
             overwrite = options.overwrite or config.output.overwrite
             run.require_new(path, overwrite=overwrite)
             session, tally = chroma2.Session(detector=detector, **session_options), run.Tally()
-            run.discard(path)
+            run.begin_anew(path, overwrite=overwrite)
         with session:
             return _go(options, config, session, tally, stop, path)
     finally:

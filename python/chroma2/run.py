@@ -254,6 +254,14 @@ def discard(results: pathlib.Path) -> None:
     checkpoint_path(results).unlink(missing_ok=True)
 
 
+def begin_anew(results: pathlib.Path, *, overwrite: bool) -> None:
+    """Removes what an earlier run left: were its results to stay, a new run that is interrupted
+    would seem to have ended with them."""
+    if overwrite:
+        results.unlink(missing_ok=True)
+    discard(results)
+
+
 def require_new(results: pathlib.Path, *, overwrite: bool) -> None:
     """Raises InvalidArgument if a run left something that a new one would destroy."""
     if checkpoint_path(results).exists() and not overwrite:
