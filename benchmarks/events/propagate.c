@@ -378,18 +378,6 @@ print_line(const settings *s, const chroma2_session *session, const run_numbers 
     }
 }
 
-static chroma2_scene *
-scene_of(const char *name)
-{
-    chroma2_scene *scene = NULL;
-    if (strncmp(name, "file:", 5) != 0) {
-        return test_scene(name);
-    }
-    MUST(scene_file_load(name + 5, NULL, &scene, NULL));
-    MUST(chroma2_scene_commit(scene));
-    return scene;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -401,7 +389,7 @@ main(int argc, char **argv)
     }
     settings s = settings_read(argc, argv);
     array_light light;
-    chroma2_scene *const scene = scene_of(s.scene);
+    chroma2_scene *const scene = scene_file_or_named(s.scene);
     chroma2_source source = test_scene_source(s.scene, s.n_photons);
     source.wavelength_nm[0] = s.wavelength_nm > 0.0 ? s.wavelength_nm : source.wavelength_nm[0];
     s.session.devices = &s.device;

@@ -218,18 +218,6 @@ tracks_choose(settings *s, uint64_t n_photons)
     return tracked;
 }
 
-static chroma2_scene *
-scene_of(const char *name)
-{
-    chroma2_scene *scene = NULL;
-    if (strncmp(name, "file:", 5) != 0) {
-        return test_scene(name);
-    }
-    MUST(scene_file_load(name + 5, NULL, &scene, NULL));
-    MUST(chroma2_scene_commit(scene));
-    return scene;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -245,7 +233,7 @@ main(int argc, char **argv)
     for (int i = 3; i < argc; ++i) {
         setting_apply(&s, argv[i]);
     }
-    chroma2_scene *const scene = scene_of(argv[1]);
+    chroma2_scene *const scene = scene_file_or_named(argv[1]);
     chroma2_source source = test_scene_source(argv[1], n);
     source.wavelength_nm[0] = s.wavelength_nm > 0.0 ? s.wavelength_nm : source.wavelength_nm[0];
     s.event.sources = &source;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "support/scenes.h"
 
 typedef struct interface_key {
     uint32_t inside, outside;
@@ -367,4 +368,19 @@ scene_file_photons_reset(scene_file_photons *photons)
     free(photons->wavelength_nm);
     free(photons->time_ns);
     memset(photons, 0, sizeof *photons);
+}
+
+chroma2_scene *
+scene_file_or_named(const char *word)
+{
+    chroma2_scene *scene = NULL;
+    if (strncmp(word, "file:", 5) != 0) {
+        return test_scene(word);
+    }
+    if (scene_file_load(word + 5, NULL, &scene, NULL) != CHROMA2_OK ||
+        chroma2_scene_commit(scene) != CHROMA2_OK) {
+        fprintf(stderr, "%s: %s\n", word, chroma2_error_detail());
+        exit(1);
+    }
+    return scene;
 }

@@ -36,3 +36,7 @@ CHROMA2_MUST_CHECK chroma2_status scene_file_load(const char *path,
     scene_file_photons *out_photons);
 
 void scene_file_photons_reset(scene_file_photons *photons);
+
+/** For programs: the committed scene of a word, "file:PATH" or a name of TEST_SCENE_LIST. What cannot
+ *  be had ends the program with a sentence. */
+chroma2_scene *scene_file_or_named(const char *word);

@@ -7,8 +7,9 @@
 
 #include "backends/cuda/cuda_context.h"
 
+/** Adds a command, and lets the driver know. is_urgent: an epoch under way ends for its sake */
 static void
-command_add(backend_context *self, cuda_command command)
+command_send(backend_context *self, cuda_command command, bool is_urgent)
 {
     pthread_mutex_lock(&self->mutex);
     if (self->n_commands == self->commands_capacity) {
@@ -25,13 +26,6 @@ command_add(backend_context *self, cuda_command command)
     }
     self->commands[self->n_commands++] = command;
     pthread_mutex_unlock(&self->mutex);
-}
-
-/** Adds a command, and lets the driver know. is_urgent: an epoch under way ends for its sake */
-static void
-command_send(backend_context *self, cuda_command command, bool is_urgent)
-{
-    command_add(self, command);
     if (is_urgent) {
         atomic_store_relaxed_u32(&self->control->wanted, 1u);
     }
@@ -267,17 +261,6 @@ cuda_event_close(backend_context *self, uint32_t slot)
     pthread_mutex_unlock(&self->mutex);
 }
 
-/** Moves entries from a fifo to the caller; the mutex is held. */
-static uint32_t
-fifo_take(uint32_t *fifo, uint32_t *n, uint32_t n_ready, uint32_t *out, uint32_t n_max)
-{
-    const uint32_t n_taken = n_ready < n_max ? n_ready : n_max;
-    memcpy(out, fifo, n_taken * sizeof *out);
-    memmove(fifo, fifo + n_taken, (*n - n_taken) * sizeof *fifo);
-    *n -= n_taken;
-    return n_taken;
-}
-
 /** Whether block `i` of the fifo can be told: all its rows are in mirrors. The mutex is held. */
 static bool
 has_block_to_tell(const backend_context *self, uint32_t i)
@@ -289,8 +272,11 @@ uint32_t
 cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max)
 {
     pthread_mutex_lock(&self->mutex);
-    const uint32_t n =
-        fifo_take(self->orders_done, &self->n_orders_done, self->n_orders_done, out_indices, n_max);
+    const uint32_t n = self->n_orders_done < n_max ? self->n_orders_done : n_max;
+    self->n_orders_done -= n;
+    memcpy(out_indices, self->orders_done, n * sizeof *out_indices);
+    memmove(
+        self->orders_done, self->orders_done + n, self->n_orders_done * sizeof *self->orders_done);
     pthread_mutex_unlock(&self->mutex);
     return n;
 }

@@ -1,38 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Rung `chunk`: persistent warps claim a chunk of photons, walk each for the budget of micro-steps
  *  and put the survivors back. */
-#include "backends/cuda/cuda_propagate.h"
+#include "backends/cuda/cuda_row.h"
 
 enum { BLOCK_THREADS = 128, BLOCKS_EACH = 4 };
-
-/** Walks up to 32 photons of a chunk for their budget. Returns whether the epoch is over. */
-static __device__ bool
-warp_walk_row(const cuda_view *whole, bool is_live, uint32_t slot, warp_tally *total)
-{
-    const stage_view *const view = &whole->stage;
-    photon p;
-    bool is_over = false;
-    if (is_live) {
-        p = photon_load(&view->photons, slot);
-    }
-    for (uint32_t step = 0; step < view->microsteps && !is_over; ++step) {
-        if (!__any_sync(WARP_ALL, is_live)) {
-            return false;
-        }
-        propagate_tally tally = propagate_tally_zero();
-        uint32_t end = PROPAGATE_GOES_ON;
-        if (is_live) {
-            end = propagate_step(view, view->events + photon_event_slot(&p), &p, &tally);
-        }
-        __syncwarp();
-        warp_tally_add(total, &tally);
-        warp_leave(whole, end, slot, &p);
-        is_live = is_live && end == PROPAGATE_GOES_ON;
-        is_over = warp_epoch_is_over(whole, step);
-    }
-    warp_put_back(whole, is_live, slot, &p);
-    return is_over || warp_epoch_is_over(whole, 0);
-}
 
 __global__ static void
 __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
@@ -66,7 +37,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
             if (is_over) { // claimed all the same: put back as it is
                 warp_push(&view->active, slot, is_mine);
             } else {
-                is_over = warp_walk_row(&whole, is_mine, slot, &total);
+                is_over = warp_walk_row(&whole, is_mine, slot, view->microsteps, &total);
             }
         }
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Rung `thread`: a warp takes 32 photons and follows each to its end before it takes others. */
-#include "backends/cuda/cuda_propagate.h"
+#include "backends/cuda/cuda_row.h"
 
 enum { BLOCK_THREADS = 128, BLOCKS_EACH = 4 };
 
@@ -10,31 +10,14 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
 {
     const stage_view *const view = &whole.stage;
     warp_tally total = {0};
-    photon p;
-    uint32_t slot = 0;
-    uint32_t round = 0;
     bool is_over = false;
     while (!is_over) {
-        bool is_live = warp_pop(&view->active, true, &slot);
+        uint32_t slot = 0;
+        const bool is_live = warp_pop(&view->active, true, &slot);
         if (!__any_sync(WARP_ALL, is_live)) {
             break;
         }
-        if (is_live) {
-            p = photon_load(&view->photons, slot);
-        }
-        while (!is_over && __any_sync(WARP_ALL, is_live)) {
-            propagate_tally tally = propagate_tally_zero();
-            uint32_t end = PROPAGATE_GOES_ON;
-            if (is_live) {
-                end = propagate_step(view, view->events + photon_event_slot(&p), &p, &tally);
-            }
-            __syncwarp();
-            warp_tally_add(&total, &tally);
-            warp_leave(&whole, end, slot, &p);
-            is_live = is_live && end == PROPAGATE_GOES_ON;
-            is_over = warp_epoch_is_over(&whole, round++);
-        }
-        warp_put_back(&whole, is_live, slot, &p);
+        is_over = warp_walk_row(&whole, is_live, slot, UINT32_MAX, &total);
     }
     warp_tally_flush(view, &total);
 }
