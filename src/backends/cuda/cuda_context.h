@@ -84,6 +84,8 @@ enum cuda_moment { MOMENT_COMMANDS, MOMENT_PLAN, MOMENT_PROPAGATE, MOMENT_POSTPR
 typedef struct cuda_plan {
     uint32_t n_orders, n_photons; // photons that initialize makes
     uint64_t first_free;          // position of their slots in the ring `free`
+    uint64_t first_active;        // and where they go in `active`, if all are alive: n_bulk > 0
+    uint32_t n_bulk;
     uint32_t order[CUDA_MAX_ORDERS], first_of_order[CUDA_MAX_ORDERS + 1];
     uint32_t n_rows;
     uint64_t first_ready, first_row_free;
@@ -92,7 +94,8 @@ typedef struct cuda_plan {
     uint32_t leaves_dry; // 1: photons wait for slots, so propagate ends when `active` is empty
     uint32_t is_over;    // atomic, 1: propagate ends now
     uint32_t stays;      // 1: it waits for photons when there are none: lifetime "session"
-    uint32_t wave[4];    // counters of the rung `wavefront`
+    uint32_t wave[8];    // counters of the rung `wavefront`
+    uint64_t first_wave; // position in `active` of what it claims, and then puts back
     uint64_t began_ns[N_MOMENTS];
 } cuda_plan;
 

@@ -36,6 +36,13 @@ device_read_mapped(const uint32_t *word)
     return value;
 }
 
+/** Adds to a word of shared memory; returns it as it was. */
+static __device__ __forceinline__ uint32_t
+shared_fetch_add(uint32_t *word, uint32_t amount)
+{
+    return atomicAdd(word, amount);
+}
+
 /** Named barriers 1..15 of a block: whole warps wait, or only say that they came. */
 static __device__ __forceinline__ void
 named_barrier_sync(uint32_t barrier, uint32_t n_threads)

@@ -144,6 +144,18 @@ plan_compact(const stage_view *view, uint64_t now_ns)
     return n;
 }
 
+/** Whether all photons of the plan begin alive: only the caller's own can come with an end. */
+static __device__ bool
+plan_is_alive(const stage_view *view, const cuda_plan *plan)
+{
+    bool answer = true;
+    for (uint32_t i = 0; i < plan->n_orders; ++i) {
+        const photon_order *const order = view->orders + plan->order[i];
+        answer = answer && (order->staged == NULL || (order->columns & STAGED_HISTORY) == 0);
+    }
+    return answer;
+}
+
 /** Gives free slots to waiting orders, the smallest orders first: a short event does not wait for
  *  the photons of a long one. */
 static __device__ void
@@ -180,6 +192,8 @@ plan_orders(const stage_view *view, cuda_plan *plan)
     }
     plan->first_of_order[plan->n_orders] = n;
     plan->n_photons = n > 0 ? queue_pop_claim(&view->free, n, &plan->first_free) : 0u;
+    plan->n_bulk = plan->stays == 0 && plan_is_alive(view, plan) ? plan->n_photons : 0u;
+    plan->first_active = queue_push_claim(&view->active, plan->n_bulk);
     metric_add(&view->metrics, METRIC_photons_started, n);
 }
 
@@ -250,7 +264,11 @@ kernel_compact_initialize(const __grid_constant__ cuda_view whole)
     for (uint32_t base = first; base < plan->n_compact; base += stride) {
         uint32_t slot = 0;
         const bool gets = warp_pop(&view->spawn, base + warp_lane() < plan->n_compact, &slot);
-        warp_push(&view->active, slot, gets);
+        if (plan->stays == 0) {
+            warp_leave_at_ring(&view->active, slot, gets);
+        } else {
+            warp_push(&view->active, slot, gets);
+        }
     }
     for (uint32_t base = first; base < plan->n_photons; base += stride) {
         const uint32_t i = base + warp_lane();
@@ -258,15 +276,22 @@ kernel_compact_initialize(const __grid_constant__ cuda_view whole)
         uint32_t slot = 0;
         const bool has_ended = is_mine && initialize_photon(view, plan, i, &slot);
         __syncwarp();
+        if (plan->n_bulk > 0) {
+            if (is_mine) {
+                queue_leave_at(&view->active, plan->first_active + i, slot);
+            }
+            continue;
+        }
         warp_push(&view->active, slot, is_mine && !has_ended);
         warp_push(&view->finished, slot, has_ended);
     }
 }
 
-/** Between two kernels: when propagate begins. */
+/** Between two kernels: offers what was started in bulk, and notes when propagate begins. */
 __global__ static void
 kernel_clock(const __grid_constant__ cuda_view whole)
 {
+    queue_push_publish(&whole.stage.active, whole.plan->n_bulk);
     whole.plan->began_ns[MOMENT_PROPAGATE] = device_now_ns();
 }
 

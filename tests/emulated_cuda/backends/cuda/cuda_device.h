@@ -33,6 +33,12 @@ device_read_mapped(const uint32_t *word)
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
+static inline uint32_t
+shared_fetch_add(uint32_t *word, uint32_t amount)
+{
+    return atomic_fetch_add_relaxed_u32(word, amount);
+}
+
 static inline void
 named_barrier_sync(uint32_t barrier, uint32_t n_threads)
 {
