@@ -68,6 +68,9 @@ expect_only_graphs(const char *kernel, const char *lifetime)
     assert_true(after.graphs > warm.graphs);
     assert_true(events_metric(session, "epochs") > epochs);
     chroma2_session_destroy(session);
+    const emulated_counts closed = counts_now();
+    assert_true(closed.ranges_begun > before.ranges_begun);
+    assert_int_equal(closed.ranges_begun, closed.ranges_ended);
 }
 
 static void
