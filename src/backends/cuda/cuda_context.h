@@ -79,10 +79,11 @@ enum cuda_moment {
 /** Written by the device at the end of an epoch, in mapped memory. */
 typedef struct cuda_status_page {
     uint32_t n_orders_done, n_blocks_done;
-    uint32_t n_rows;      // put into the outbox
-    uint32_t n_rows_left; // still in the ring
-    uint64_t rows_due;    // positions of the ring that hold the rows of the blocks told here
-    uint64_t rows_end;    // positions up to which rows have gone to outboxes
+    uint32_t n_rows;        // put into the outbox
+    uint32_t n_rows_left;   // still in the ring
+    uint32_t n_blocks_left; // ended, not told yet
+    uint64_t rows_due;      // positions of the ring that hold the rows of the blocks told here
+    uint64_t rows_end;      // positions up to which rows have gone to outboxes
     uint32_t active, spawning, spawn, finished, free_slots, orders_waiting;
     uint32_t n_propagated;                  // photons that propagate found
     uint64_t began_ns[N_MOMENTS], ended_ns; // by the device's clock

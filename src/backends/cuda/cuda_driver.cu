@@ -14,7 +14,7 @@ epoch_has_work(const backend_context *self)
 {
     const cuda_status_page *const page = self->status;
     return page->active > 0 || page->spawning > 0 || page->spawn > 0 || page->finished > 0 ||
-           page->orders_waiting > 0 || page->n_rows_left > 0;
+           page->orders_waiting > 0 || page->n_rows_left > 0 || page->n_blocks_left > 0;
 }
 
 const char *const cuda_lanes[] = {

@@ -434,12 +434,14 @@ kernel_status(const __grid_constant__ cuda_view whole)
         return;
     }
     queue_push_publish(&view->row_free, whole.plan->n_rows);
+    status->free_slots = queue_depth(&view->free);
+    __threadfence(); // a propagate that stays gives a slot back after its row and its block
     status->n_rows_left = queue_depth(&view->row_ready);
+    status->n_blocks_left = queue_depth(&view->block_done);
     status->active = queue_depth(&view->active);
     status->spawning = queue_depth(&view->spawning);
     status->spawn = queue_depth(&view->spawn);
     status->finished = queue_depth(&view->finished);
-    status->free_slots = queue_depth(&view->free);
     status->orders_waiting = queue_depth(&view->order_waiting);
     gauge_set(view, METRIC_active_depth, METRIC_active_high_water, status->active);
     gauge_set(view, METRIC_spawn_depth, METRIC_spawn_high_water, status->spawn);
@@ -449,7 +451,7 @@ kernel_status(const __grid_constant__ cuda_view whole)
     gauge_set(view, METRIC_rows_depth, METRIC_rows_high_water, status->n_rows_left);
     moments_tell(&view->metrics, whole.plan, status,
         status->free_slots < view->n_slots - MAX_LINEAGE_LEVELS || status->orders_waiting > 0 ||
-            status->n_rows_left > 0);
+            status->n_rows_left > 0 || status->n_blocks_left > 0);
 }
 
 static chroma2_status
