@@ -392,10 +392,10 @@ run on one, and no claim is made before.
 """
 TEXTS = {
     "end": "One event in a warm session, hits kept, the median of ten runs. From the first kernel"
-    " to the last: all stages, by the device's clock, with what lies between two epochs. End to end:"
-    " from submit to arrays in host memory. Light is made on the device or comes as arrays on the"
-    " host. Legacy: Chroma on an H200, its kernel in the best launch shape, and from host arrays to"
-    " hits on the host. The goal end to end is ten times legacy.",
+    " to the last: all stages, by the device's clock, with what lies between two epochs. End to"
+    " end: from submit to arrays in host memory. Light is made on the device or comes as arrays"
+    " on the host. Legacy: Chroma on an H200, its kernel in the best launch shape, and from host"
+    " arrays to hits on the host. The goal end to end is ten times legacy.",
     "rungs": "One event, light made on the device, hits kept; the median of the runs. `propagate`"
     " is by the device's clock; a propagate that stays has no time of its own.",
     "trace": "Nearest hits alone. Trees: 4 and 8 children as floats, 14 and 18 as boxes on a grid.",
@@ -406,8 +406,8 @@ TEXTS = {
     " the same light made on the device.",
     "events": "Events of 100 photons: alone, many in flight, and beside a large one.",
     "compact": "When newborn photons become active: the two thresholds. End to end, million"
-    " photons/s, and in brackets how often occupancy and age fired in a run. Scenes without secondaries show"
-    " what the thresholds cost where they have nothing to do.",
+    " photons/s, and in brackets how often occupancy and age fired in a run. Scenes without"
+    " secondaries show what the thresholds cost where they have nothing to do.",
     "epochs": "How long propagate stays before the other stages get their turn.",
     "overlap": "Many events: one by one, and in flight together.",
     "live": "Many events, arrays on the host in and hits out, read from the session's own trace by"
@@ -415,7 +415,8 @@ TEXTS = {
     " end of the one that leaves none. The goal: alive for 95 % of the time, and 0.9 of the steps/s"
     " with the same arrays on the device.",
     "telemetry": "Runs with a subscriber to all metrics and runs without, in pairs of changing"
-    " order, one session. The default is a snapshot a second; the counters themselves are always on.",
+    " order, one session. The default is a snapshot a second; the counters themselves are always"
+    " on.",
     "price": "The same sources with contraction and the vendor's functions in place of ours.",
     "profile": "Counters of the hardware for one launch that takes all photons to their end"
     " (`wavefront`: the first step of all). Stalls are shares of the warps for each instruction"
