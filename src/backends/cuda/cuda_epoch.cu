@@ -72,6 +72,9 @@ kernel_commands(const __grid_constant__ cuda_view whole)
 {
     CUDA_SHARED(cuda_command, chunk);
     const uint32_t n = whole.control->n_commands;
+    if (threadIdx.x == 0) {
+        whole.plan->began_ns[MOMENT_BEGIN] = device_now_ns();
+    }
     for (uint32_t begin = 0; begin < n; begin += COMMANDS_AT_ONCE) {
         const uint32_t n_here =
             n - begin < COMMANDS_AT_ONCE ? n - begin : (uint32_t)COMMANDS_AT_ONCE;
@@ -221,6 +224,7 @@ kernel_plan(const __grid_constant__ cuda_view whole)
     plan->began_ns[MOMENT_PLAN] = now_ns;
     plan->n_compact = plan_compact(view, now_ns);
     plan_orders(view, plan);
+    plan->n_propagated = queue_depth(&view->active) + plan->n_compact + plan->n_photons;
     if (plan->stays == 0) {
         plan->leaves_dry = photons_wait(view, plan) ? 1u : 0u;
         plan->end_ns = now_ns + whole.control->epoch_ns;
@@ -341,10 +345,11 @@ kernel_postprocess(const __grid_constant__ cuda_view whole)
 /** How long the stages took. Compaction and initialization share a kernel, and the time; a propagate
  *  that stays has no time of its own. */
 static __device__ void
-stage_times_add(const metrics_view *metrics, const cuda_plan *plan)
+stage_times_add(const metrics_view *metrics, cuda_plan *plan)
 {
     const uint64_t *const at = plan->began_ns;
     const uint64_t now_ns = device_now_ns();
+    plan->began_ns[MOMENT_SETTLE] = now_ns;
     metric_add(metrics, METRIC_emit_secondary_ns, at[MOMENT_PLAN] - at[MOMENT_COMMANDS]);
     metric_add(metrics, METRIC_initialize_ns, at[MOMENT_PROPAGATE] - at[MOMENT_PLAN]);
     if (plan->stays == 0) {
@@ -424,6 +429,21 @@ gauge_set(const stage_view *view, metric_id depth, metric_id high_water, uint32_
     metric_raise(&view->metrics, high_water, value);
 }
 
+/** Tells when the stages of the epoch ran, and counts the time that there was work. */
+static __device__ void
+moments_tell(const metrics_view *metrics, cuda_plan *plan, cuda_status_page *status, bool has_work)
+{
+    const uint64_t now_ns = device_now_ns();
+    for (int i = 0; i < N_MOMENTS; ++i) {
+        status->began_ns[i] = plan->began_ns[i];
+    }
+    status->ended_ns = now_ns;
+    status->n_propagated = plan->n_propagated;
+    metric_add(metrics, METRIC_busy_ns,
+        now_ns - (plan->busy_ns != 0 ? plan->busy_ns : plan->began_ns[MOMENT_BEGIN]));
+    plan->busy_ns = has_work ? now_ns : 0;
+}
+
 /** Tells the host what has ended: ledgers by all, the rest by one. */
 __global__ static void
 kernel_status(const __grid_constant__ cuda_view whole)
@@ -439,12 +459,14 @@ kernel_status(const __grid_constant__ cuda_view whole)
         return;
     }
     queue_push_publish(&view->row_free, whole.plan->n_rows);
+    status->free_slots = queue_depth(&view->free);
+    __threadfence(); // a propagate that stays gives a slot back after its row and its block
     status->n_rows_left = queue_depth(&view->row_ready);
+    status->n_blocks_left = queue_depth(&view->block_done);
     status->active = queue_depth(&view->active);
     status->spawning = queue_depth(&view->spawning);
     status->spawn = queue_depth(&view->spawn);
     status->finished = queue_depth(&view->finished);
-    status->free_slots = queue_depth(&view->free);
     status->orders_waiting = queue_depth(&view->order_waiting);
     gauge_set(view, METRIC_active_depth, METRIC_active_high_water, status->active);
     gauge_set(view, METRIC_spawn_depth, METRIC_spawn_high_water, status->spawn);
@@ -452,6 +474,9 @@ kernel_status(const __grid_constant__ cuda_view whole)
     gauge_set(view, METRIC_finished_depth, METRIC_finished_high_water, status->finished);
     gauge_set(view, METRIC_free_depth, METRIC_free_high_water, status->free_slots);
     gauge_set(view, METRIC_rows_depth, METRIC_rows_high_water, status->n_rows_left);
+    moments_tell(&view->metrics, whole.plan, status,
+        status->free_slots < view->n_slots - MAX_LINEAGE_LEVELS || status->orders_waiting > 0 ||
+            status->n_rows_left > 0 || status->n_blocks_left > 0);
 }
 
 static chroma2_status

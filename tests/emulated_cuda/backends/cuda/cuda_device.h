@@ -51,6 +51,31 @@ named_barrier_arrive(uint32_t barrier, uint32_t n_threads)
     emulated_named_barrier(barrier, n_threads, false);
 }
 
+/* Ranges for profilers are counted: they must close. */
+void emulated_range(bool begins);
+
+static inline void
+profile_begin(const char *)
+{
+    emulated_range(true);
+}
+
+static inline void
+profile_end(void)
+{
+    emulated_range(false);
+}
+
+static inline void
+profile_name_stream(cudaStream_t, const char *)
+{
+}
+
+static inline void
+profile_name_this_thread(const char *)
+{
+}
+
 template <typename... parameters, typename... arguments>
 static inline cudaError_t
 cuda_launch_named(const char *name, void (*kernel)(parameters...), dim3 grid, dim3 block,
