@@ -6,6 +6,7 @@
  *
  *  trace_cuda_emulated is the same on a CPU, slow, for checks where there is no GPU.
  *  N_CHECKED rays are traced on the CPU too, and t and primitive compared bit by bit.
+ *  Nodes and triangles are counted only where one thread has one ray; other schedules do the same work.
  *  exit 1 if any differ, or checksums do. Times are of the kernel alone, the best of RUNS. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +21,7 @@ extern "C" {
 enum {
     RUNS = 5, // after one to warm up
     BLOCK_THREADS = 128,
-    BLOCKS_EACH = 8, // 32 warps a multiprocessor, 64 registers
-    STAGED_THREADS = 512,
-    STAGED_BLOCKS_EACH = 2,
     STAGED_BYTES = 44800, // a block's copy of the top: 700 nodes of four children
-    REFILL_LANES = 8,
     WARP_LANES = 32
 };
 
@@ -76,10 +73,10 @@ job_count(const trace_job *job, const trace_work *work)
 
 /** Whether the warp stops to take rays: enough lanes are idle and there may be rays, or all are. */
 static __device__ __forceinline__ bool
-warp_wants_rays(bool is_live, bool is_dry)
+warp_wants_rays(bool is_live, bool is_dry, uint32_t enough)
 {
     const uint32_t n_idle = __popc(__ballot_sync(WARP_ALL, !is_live));
-    return n_idle == WARP_LANES || (!is_dry && n_idle >= REFILL_LANES);
+    return n_idle == WARP_LANES || (!is_dry && n_idle >= enough);
 }
 
 /** Gives idle lanes a ray each, n_rays or more where there is none. False: the warp has nothing left
@@ -131,14 +128,27 @@ typedef struct trace_rung {
     int is_persistent, is_staged;
 } trace_rung;
 
+/** Threads and blocks a multiprocessor, idle lanes that take rays, leaf_share of warp_step. */
+#define REFILL4(threads, blocks, idle, share, staged)                                              \
+    TREE_QUANT4, 64, kernel_quant_refill4<threads, blocks, idle, share, staged>, threads, 1, staged
+#define REFILL8(threads, blocks, idle, share, staged)                                              \
+    TREE_QUANT8, 128, kernel_quant_refill8<threads, blocks, idle, share, staged>, threads, 1, staged
+
 static const trace_rung rungs[] = {
     {"thread", TREE_WIDE4, 128, kernel_wide_thread4, BLOCK_THREADS, 0, 0},
     {"thread", TREE_QUANT4, 64, kernel_quant_thread4, BLOCK_THREADS, 0, 0},
-    {"refill", TREE_QUANT4, 64, kernel_quant_refill4, BLOCK_THREADS, 1, 0},
-    {"staged", TREE_QUANT4, 64, kernel_quant_staged4, STAGED_THREADS, 1, 1},
+    {"refill 128x8 idle 8 both 5", REFILL4(128, 8, 8, 105, false)},
+    {"refill 128x9 idle 8 both 5", REFILL4(128, 9, 8, 105, false)},
+    {"refill 128x10 idle 8 both 5", REFILL4(128, 10, 8, 105, false)},
+    {"refill 128x8 idle 12 both 5", REFILL4(128, 8, 12, 105, false)},
+    {"refill 128x8 idle 8 both 8", REFILL4(128, 8, 8, 108, false)},
+    {"refill 128x8 idle 8 vote 5", REFILL4(128, 8, 8, 5, false)},
+    {"refill 128x10 idle 8 vote 5", REFILL4(128, 10, 8, 5, false)},
+    {"refill 128x8 idle 8 no vote", REFILL4(128, 8, 8, 0, false)},
+    {"staged 512x2 idle 8 both 5", REFILL4(512, 2, 8, 105, true)},
+    {"staged 640x2 idle 8 both 5", REFILL4(640, 2, 8, 105, true)},
     {"thread", TREE_QUANT8, 128, kernel_quant_thread8, BLOCK_THREADS, 0, 0},
-    {"refill", TREE_QUANT8, 128, kernel_quant_refill8, BLOCK_THREADS, 1, 0},
-    {"staged", TREE_QUANT8, 128, kernel_quant_staged8, STAGED_THREADS, 1, 1},
+    {"refill 128x8 idle 8 both 5", REFILL8(128, 8, 8, 105, false)},
 };
 enum { N_RUNGS = sizeof rungs / sizeof rungs[0] };
 
@@ -211,20 +221,17 @@ rung_run(const trace_rung *rung, const trace_job *job)
 
 /** Compares answers with the CPU's. Returns how many differ. */
 static uint32_t
-count_differences(
-    trace_scene *scene, const trace_ray *rays, const trace_answer *answers, uint32_t n)
+count_differences(const trace_answer *answers, const trace_answer *expected, uint32_t n)
 {
-    const scene_view view = trace_scene_with(scene, TREE_WIDE8);
-    trace_work work = {0, 0};
     uint32_t n_different = 0;
     for (uint32_t i = 0; i < n; ++i) {
-        const trace_hit hit = trace_nearest(&view, rays + i, &work);
-        if (float_bits(hit.t) != float_bits(answers[i].t) ||
-            hit.primitive != answers[i].primitive) {
+        if (float_bits(expected[i].t) != float_bits(answers[i].t) ||
+            expected[i].primitive != answers[i].primitive) {
             if (n_different++ < 5) {
                 fprintf(stderr,
                     "trace_cuda: ray %u: t %a primitive %u, on the CPU t %a primitive %u\n", i,
-                    (double)answers[i].t, answers[i].primitive, (double)hit.t, hit.primitive);
+                    (double)answers[i].t, answers[i].primitive, (double)expected[i].t,
+                    expected[i].primitive);
             }
         }
     }
@@ -244,13 +251,16 @@ typedef struct ray_set {
     const char *origin;
     trace_ray *rays;
     trace_answer *answers;
-    trace_job job; // but for the scene
+    trace_answer *expected; // [n_checked] the CPU's
+    trace_job job;          // but for the scene
     uint32_t n_checked;
 } ray_set;
 
 static ray_set
-ray_set_make(const trace_scene *scene, int origin, uint32_t n_rays, uint32_t n_checked)
+ray_set_make(trace_scene *scene, int origin, uint32_t n_rays, uint32_t n_checked)
 {
+    const scene_view view = trace_scene_with(scene, TREE_WIDE8);
+    trace_work work = {0, 0};
     ray_set set;
     memset(&set, 0, sizeof set);
     set.origin = origin == ORIGIN_CENTRE ? "centre" : "random";
@@ -263,6 +273,12 @@ ray_set_make(const trace_scene *scene, int origin, uint32_t n_rays, uint32_t n_c
     set.job.n_triangles = (uint64_t *)device_copy(NULL, sizeof(uint64_t));
     set.job.n_rays = n_rays;
     set.n_checked = n_checked < n_rays ? n_checked : n_rays;
+    set.expected = (trace_answer *)calloc(set.n_checked + (size_t)1, sizeof(trace_answer));
+    for (uint32_t i = 0; i < set.n_checked; ++i) {
+        const trace_hit hit = trace_nearest(&view, set.rays + i, &work);
+        set.expected[i].t = hit.t;
+        set.expected[i].primitive = hit.primitive;
+    }
     return set;
 }
 
@@ -276,6 +292,7 @@ ray_set_reset(ray_set *set)
     CUDA_MUST(cudaFree(set->job.n_triangles));
     free(set->rays);
     free(set->answers);
+    free(set->expected);
 }
 
 /** Times one rung and prints its line. Returns the checksum; counts rays that differ. */
@@ -298,15 +315,16 @@ measure(const trace_rung *rung, trace_scene *scene, const char *name, ray_set *s
     for (uint32_t i = 0; i < n_rays; ++i) {
         sum = trace_checksum(sum, set->answers[i].t, set->answers[i].primitive);
     }
-    const uint32_t n = count_differences(scene, set->rays, set->answers, set->n_checked);
+    const uint32_t n = count_differences(set->answers, set->expected, set->n_checked);
     printf("{\"scene\": \"%s\", \"triangles\": %u, \"origin\": \"%s\", \"tree\": %u, "
            "\"schedule\": \"%s\", \"rays\": %u, \"mrays_per_s\": %.1f, "
            "\"nodes_per_ray\": %.2f, \"triangles_per_ray\": %.2f, \"registers\": %d, "
+           "\"local_bytes\": %zu, "
            "\"checked\": %u, \"different\": %u, \"checksum\": \"%016llx\"}\n",
         name, set->job.scene.n_primitives, set->origin, rung->tree, rung->name, n_rays,
         1e-6 * n_rays / spent_s, (double)read_counter(set->job.n_nodes) / n_rays,
-        (double)read_counter(set->job.n_triangles) / n_rays, kernel.numRegs, set->n_checked, n,
-        (unsigned long long)sum);
+        (double)read_counter(set->job.n_triangles) / n_rays, kernel.numRegs, kernel.localSizeBytes,
+        set->n_checked, n, (unsigned long long)sum);
     fflush(stdout);
     for (int i = 0; i < TRACE_N_COPIES; ++i) {
         CUDA_MUST(cudaFree(copies[i]));
