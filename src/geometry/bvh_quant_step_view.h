@@ -58,7 +58,8 @@ BVH_NAME(quant_walk_node)(quant_walk *walk, const BVH_NAME(quant_node) * node, q
     }
 }
 
-/** Visits one inner node, or does one thing at a leaf. False: the search has ended.
+/** Visits one inner node, or does one thing at a leaf. False: the search has ended; then BVH_EMPTY
+ *  is next.
  *  stack   [BVH_STACK(width)], the same for all steps of a walk */
 CHROMA2_HOST_DEVICE bool
 BVH_NAME(quant_walk_advance)(quant_walk *walk, quant_entry *stack, trace_work *work)
@@ -70,7 +71,7 @@ BVH_NAME(quant_walk_advance)(quant_walk *walk, quant_entry *stack, trace_work *w
         BVH_NAME(quant_walk_node)(walk, &node, stack);
         work->nodes += 1;
     }
-    return walk->next != BVH_EMPTY || quant_walk_pop(walk, stack);
+    return quant_walk_settle(walk, stack);
 }
 
 CHROMA2_HOST_DEVICE trace_hit

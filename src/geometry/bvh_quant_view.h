@@ -37,9 +37,9 @@
 /** No lane is met at this key, and nothing is further away. */
 #define QUANT_FAR 0x7fffffff
 
-/* Child words that are on no node, and say like QUANT_INSTANCE that the frame changes. */
-#define QUANT_WORLD 0xfffffffeu // on a stack: below are subtrees of the top level
-#define QUANT_BEGIN 0xfffffffdu // nothing has been looked at yet
+/** A child word that is on no node, only on a stack: below are subtrees of the top level. It says
+ *  like QUANT_INSTANCE that the frame changes. */
+#define QUANT_WORLD 0xfffffffeu
 
 /** A subtree to visit; no hit in it is nearer than its key, the bits of a t. */
 typedef struct CHROMA2_ALIGNED(8) quant_entry {
@@ -96,12 +96,16 @@ quant_frame_make(const scene_view *scene, const tree_grid *grid, const trace_lin
 CHROMA2_HOST_DEVICE quant_walk
 quant_walk_make(const scene_view *scene, const trace_ray *ray)
 {
+    const trace_line line = trace_world_line(scene, ray);
+    const tree_grid *const grids = scene->top_grids;
     quant_walk walk;
-    memset(&walk.frame, 0, sizeof walk.frame);
+    assume_global(grids);
+    const tree_grid here = *grids;
     walk.search = trace_search_make(scene, ray);
-    walk.nodes = NULL;
+    walk.frame = quant_frame_make(scene, &here, &line);
+    walk.nodes = scene->top_nodes;
     walk.inside = NO_PRIMITIVE;
-    walk.next = QUANT_BEGIN;
+    walk.next = 0;
     walk.height = 0;
     return walk;
 }
@@ -135,7 +139,7 @@ quant_walk_turn(quant_walk *walk, quant_entry *stack)
 {
     const scene_view *const scene = walk->search.scene;
     const trace_ray *const ray = walk->search.ray;
-    const bool enters = walk->next < QUANT_BEGIN;
+    const bool enters = walk->next != QUANT_WORLD;
     const tree_grid *grid = scene->top_grids;
     trace_line line;
     if (enters) {
@@ -150,10 +154,9 @@ quant_walk_turn(quant_walk *walk, quant_entry *stack)
         grid = scene->mesh_grids + placed.root;
         walk->next = placed.root;
     } else {
-        const bool begins = walk->next == QUANT_BEGIN;
         walk->inside = NO_PRIMITIVE;
-        walk->next = begins ? 0 : BVH_EMPTY;
-        if (!begins && !quant_walk_pop(walk, stack)) {
+        walk->next = BVH_EMPTY;
+        if (!quant_walk_pop(walk, stack)) {
             return;
         }
         line = trace_world_line(scene, ray);
@@ -218,7 +221,14 @@ quant_walk_triangle(quant_walk *walk)
     }
 }
 
-/** Does one thing at a leaf: changes the frame, or tests a triangle. */
+/** Whether the search goes on, after a step: takes what comes next from the stack if need be. */
+CHROMA2_HOST_DEVICE bool
+quant_walk_settle(quant_walk *walk, const quant_entry *stack)
+{
+    return walk->next != BVH_EMPTY || quant_walk_pop(walk, stack);
+}
+
+/** Does one thing at a leaf: changes the frame, or tests a triangle. quant_walk_settle follows. */
 CHROMA2_HOST_DEVICE void
 quant_walk_leaf(quant_walk *walk, quant_entry *stack, trace_work *work)
 {

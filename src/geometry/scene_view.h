@@ -289,6 +289,8 @@ scene_corners(
     const scene_view *scene, const placement_record *placement, uint32_t triangle, vec3 out[3])
 {
     const triangle_record *const t = scene->triangles + placement->first_triangle + triangle;
+    assume_global(t);
+    assume_global(scene->vertices);
     for (int i = 0; i < 3; ++i) {
         out[i] = placement_corner(placement, scene->vertices + 3u * (size_t)t->vertex[i]);
     }
@@ -311,9 +313,10 @@ scene_leaf_item(const scene_view *scene, uint32_t inside, uint32_t index)
 CHROMA2_HOST_DEVICE interface_record
 scene_interface(const scene_view *scene, const placement_record *placement, uint32_t triangle)
 {
-    return scene
-        ->interfaces[placement->interface_offset +
-                     scene->triangles[placement->first_triangle + triangle].interface_index];
+    const triangle_record *const t = scene->triangles + placement->first_triangle + triangle;
+    assume_global(t);
+    assume_global(scene->interfaces);
+    return scene->interfaces[placement->interface_offset + t->interface_index];
 }
 
 /** The placement that holds a global primitive id (< n_primitives), by bisection. */

@@ -70,13 +70,15 @@ trace_search_make(const scene_view *scene, const trace_ray *ray)
 CHROMA2_HOST_DEVICE trace_hit
 trace_search_hit(const trace_search *search)
 {
+    const placement_record *const placements = search->scene->placements;
     const bool is_hit = search->placement != NO_PRIMITIVE;
     trace_hit hit;
+    assume_global(placements);
     hit.t = search->t;
     hit.placement = search->placement;
     hit.triangle = is_hit ? search->face & 0x7fffffffu : NO_PRIMITIVE;
-    hit.primitive = is_hit ? search->scene->placements[hit.placement].first_primitive + hit.triangle
-                           : NO_PRIMITIVE;
+    hit.primitive =
+        is_hit ? placements[hit.placement].first_primitive + hit.triangle : NO_PRIMITIVE;
     hit.from_outside = search->face >> 31;
     return hit;
 }
@@ -87,6 +89,7 @@ trace_counts_in_zone(const scene_view *scene, const trace_ray *ray, uint32_t fro
     uint32_t placement, uint32_t triangle)
 {
     const placement_record *const placed = scene->placements + placement;
+    assume_global(placed);
     if (placed->first_primitive + triangle == ray->last) {
         return false;
     }

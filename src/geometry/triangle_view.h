@@ -84,7 +84,8 @@ triangle_meet(const trace_setup *s, const vec3 seen[3], triangle_hit *out_hit)
     const double exact_u = triangle_edge(cx, by, cy, bx);
     const double exact_v = triangle_edge(ax, cy, ay, cx);
     const double exact_w = triangle_edge(bx, ay, by, ax);
-    if ((exact_u < 0.0 || exact_v < 0.0 || exact_w < 0.0) &&
+    if ((u == 0.0f || v == 0.0f || w == 0.0f) && // else the signs are known
+        (exact_u < 0.0 || exact_v < 0.0 || exact_w < 0.0) &&
         (exact_u > 0.0 || exact_v > 0.0 || exact_w > 0.0)) {
         return false;
     }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backends/cuda/cuda_device.h"
+#include "backends/cuda/cuda_search.h"
 #include "geometry/trace_view.h"
 
 extern "C" {
@@ -21,7 +21,7 @@ extern "C" {
 enum {
     RUNS = 5, // after one to warm up
     BLOCK_THREADS = 128,
-    STAGED_BYTES = 44800, // a block's copy of the top: 700 nodes of four children
+    STAGED_NODES = 700, // a block's copy of the top
     WARP_LANES = 32
 };
 
@@ -71,12 +71,12 @@ job_count(const trace_job *job, const trace_work *work)
     }
 }
 
-/** Whether the warp stops to take rays: enough lanes are idle and there may be rays, or all are. */
+/** Whether a warp with so many lanes that search stops to take rays: enough are idle and there may
+ *  be rays, or all are. */
 static __device__ __forceinline__ bool
-warp_wants_rays(bool is_live, bool is_dry, uint32_t enough)
+warp_wants_rays(uint32_t n_live, bool is_dry, uint32_t enough)
 {
-    const uint32_t n_idle = __popc(__ballot_sync(WARP_ALL, !is_live));
-    return n_idle == WARP_LANES || (!is_dry && n_idle >= enough);
+    return n_live == 0 || (!is_dry && WARP_LANES - n_live >= enough);
 }
 
 /** Gives idle lanes a ray each, n_rays or more where there is none. False: the warp has nothing left
@@ -101,54 +101,94 @@ warp_refill(const trace_job *job, bool is_live, bool *is_dry, uint32_t *out_ray)
     return first < job->n_rays || idle != WARP_ALL;
 }
 
-/** One thread a ray, nodes of floats. */
-__global__ static void
-__launch_bounds__(BLOCK_THREADS) kernel_wide_thread4(const __grid_constant__ trace_job job)
-{
-    const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
-    trace_work work = {0, 0};
-    if (i < job.n_rays) {
-        job_answer(&job, i, trace_wide4(&job.scene, job.rays + i, &work));
+/** One thread a ray. */
+#define KERNEL_THREAD(search)                                                                      \
+    __global__ static void __launch_bounds__(BLOCK_THREADS)                                        \
+        kernel_thread_##search(const __grid_constant__ trace_job job)                              \
+    {                                                                                              \
+        const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;                                  \
+        trace_work work = {0, 0};                                                                  \
+        if (i < job.n_rays) {                                                                      \
+            job_answer(&job, i, trace_##search(&job.scene, job.rays + i, &work));                  \
+        }                                                                                          \
+        job_count(&job, &work);                                                                    \
     }
-    job_count(&job, &work);
+KERNEL_THREAD(wide4)
+KERNEL_THREAD(quant4)
+KERNEL_THREAD(quant8)
+
+/** Copies the first nodes of the top level, which many rays pass, into shared memory. */
+static __device__ __forceinline__ void
+top_load(const trace_job *job, quant_node4 *top)
+{
+    const quant_node4 *const nodes = (const quant_node4 *)job->scene.top_nodes;
+    for (uint32_t i = threadIdx.x; i < job->n_top; i += blockDim.x) {
+        top[i] = nodes[i];
+    }
+    __syncthreads();
 }
 
-#define BVH_WIDTH 4
-#include "trace_cuda.h"
-#undef BVH_WIDTH
-#define BVH_WIDTH 8
-#include "trace_cuda.h"
-#undef BVH_WIDTH
+/** Persistent warps: when enough lanes have ended their searches, they take new rays.
+ *  n_idle      lanes that are enough
+ *  leaf_share  of warp_search_step4 */
+template <uint32_t n_threads, uint32_t n_blocks, uint32_t n_idle, uint32_t leaf_share,
+    bool is_staged>
+__global__ static void
+__launch_bounds__(n_threads, n_blocks) kernel_refill(const __grid_constant__ trace_job job)
+{
+    CUDA_SHARED(quant_node4, top);
+    const uint32_t n_top = is_staged ? job.n_top : 0;
+    quant_entry stack[BVH_STACK(4)];
+    quant_walk walk = quant_walk_make(&job.scene, job.rays);
+    uint32_t mine = 0;
+    bool is_dry = false;
+    walk.next = BVH_EMPTY;
+    if (is_staged) {
+        top_load(&job, top);
+    }
+    while (warp_refill(&job, walk.next != BVH_EMPTY, &is_dry, &mine)) {
+        uint32_t n_live;
+        if (walk.next == BVH_EMPTY && mine < job.n_rays) {
+            walk = quant_walk_make(&job.scene, job.rays + mine);
+        }
+        n_live = __popc(__ballot_sync(WARP_ALL, walk.next != BVH_EMPTY));
+        while (!warp_wants_rays(n_live, is_dry, n_idle)) {
+            trace_work work = {0, 0};
+            if (warp_search_step4(&walk, stack, &work, n_live, top, n_top, leaf_share)) {
+                job_answer(&job, mine, trace_search_hit(&walk.search));
+                mine = job.n_rays;
+            }
+            n_live = __popc(__ballot_sync(WARP_ALL, walk.next != BVH_EMPTY));
+        }
+    }
+}
 
 typedef struct trace_rung {
     const char *name;
-    uint32_t tree, node_bytes;
+    uint32_t tree;
     void (*kernel)(trace_job job);
     uint32_t n_threads;
     int is_persistent, is_staged;
 } trace_rung;
 
-/** Threads and blocks a multiprocessor, idle lanes that take rays, leaf_share of warp_step. */
-#define REFILL4(threads, blocks, idle, share, staged)                                              \
-    TREE_QUANT4, 64, kernel_quant_refill4<threads, blocks, idle, share, staged>, threads, 1, staged
-#define REFILL8(threads, blocks, idle, share, staged)                                              \
-    TREE_QUANT8, 128, kernel_quant_refill8<threads, blocks, idle, share, staged>, threads, 1, staged
+/** Threads and blocks a multiprocessor, idle lanes that take rays, leaf_share. */
+#define REFILL(threads, blocks, idle, share, staged)                                               \
+    TREE_QUANT4, kernel_refill<threads, blocks, idle, share, staged>, threads, 1, staged
 
 static const trace_rung rungs[] = {
-    {"thread", TREE_WIDE4, 128, kernel_wide_thread4, BLOCK_THREADS, 0, 0},
-    {"thread", TREE_QUANT4, 64, kernel_quant_thread4, BLOCK_THREADS, 0, 0},
-    {"refill 128x8 idle 8 both 5", REFILL4(128, 8, 8, 105, false)},
-    {"refill 128x9 idle 8 both 5", REFILL4(128, 9, 8, 105, false)},
-    {"refill 128x10 idle 8 both 5", REFILL4(128, 10, 8, 105, false)},
-    {"refill 128x8 idle 12 both 5", REFILL4(128, 8, 12, 105, false)},
-    {"refill 128x8 idle 8 both 8", REFILL4(128, 8, 8, 108, false)},
-    {"refill 128x8 idle 8 vote 5", REFILL4(128, 8, 8, 5, false)},
-    {"refill 128x10 idle 8 vote 5", REFILL4(128, 10, 8, 5, false)},
-    {"refill 128x8 idle 8 no vote", REFILL4(128, 8, 8, 0, false)},
-    {"staged 512x2 idle 8 both 5", REFILL4(512, 2, 8, 105, true)},
-    {"staged 640x2 idle 8 both 5", REFILL4(640, 2, 8, 105, true)},
-    {"thread", TREE_QUANT8, 128, kernel_quant_thread8, BLOCK_THREADS, 0, 0},
-    {"refill 128x8 idle 8 both 5", REFILL8(128, 8, 8, 105, false)},
+    {"thread", TREE_WIDE4, kernel_thread_wide4, BLOCK_THREADS, 0, 0},
+    {"thread", TREE_QUANT8, kernel_thread_quant8, BLOCK_THREADS, 0, 0},
+    {"thread", TREE_QUANT4, kernel_thread_quant4, BLOCK_THREADS, 0, 0},
+    {"refill 128x8 idle 8 leaves 5/8", REFILL(128, 8, 8, 5, false)},
+    {"refill 128x9 idle 8 leaves 5/8", REFILL(128, 9, 8, 5, false)},
+    {"refill 128x10 idle 8 leaves 5/8", REFILL(128, 10, 8, 5, false)},
+    {"refill 128x8 idle 10 leaves 5/8", REFILL(128, 8, 10, 5, false)},
+    {"refill 128x8 idle 12 leaves 5/8", REFILL(128, 8, 12, 5, false)},
+    {"refill 128x8 idle 8 leaves 8/8", REFILL(128, 8, 8, 8, false)},
+    {"refill 128x8 idle 8 leaves 3/8", REFILL(128, 8, 8, 3, false)},
+    {"refill 128x8 idle 8 leaves 0", REFILL(128, 8, 8, 0, false)},
+    {"staged 512x2 idle 8 leaves 5/8", REFILL(512, 2, 8, 5, true)},
+    {"staged 640x2 idle 8 leaves 5/8", REFILL(640, 2, 8, 5, true)},
 };
 enum { N_RUNGS = sizeof rungs / sizeof rungs[0] };
 
@@ -194,7 +234,7 @@ rung_blocks(const trace_rung *rung, uint32_t n_rays, size_t shared_bytes)
 static double
 rung_run(const trace_rung *rung, const trace_job *job)
 {
-    const size_t shared_bytes = rung->is_staged ? job->n_top * rung->node_bytes : 0;
+    const size_t shared_bytes = rung->is_staged ? job->n_top * sizeof(quant_node4) : 0;
     const uint32_t n_blocks = rung_blocks(rung, job->n_rays, shared_bytes);
     float best_ms = 1e30f;
     cudaEvent_t begin;
@@ -305,9 +345,8 @@ measure(const trace_rung *rung, trace_scene *scene, const char *name, ray_set *s
     uint64_t sum = 0;
     const uint32_t n_rays = set->job.n_rays;
     set->job.scene = trace_scene_copied(scene, rung->tree, device_copy, copies);
-    const uint32_t n_nodes = trace_scene_n_top_nodes(scene, rung->tree, rung->node_bytes);
-    const uint32_t n_room = STAGED_BYTES / rung->node_bytes;
-    set->job.n_top = n_nodes < n_room ? n_nodes : n_room;
+    const uint32_t n_nodes = trace_scene_n_top_nodes(scene, rung->tree, sizeof(quant_node4));
+    set->job.n_top = n_nodes < STAGED_NODES ? n_nodes : STAGED_NODES;
     const double spent_s = rung_run(rung, &set->job);
     copy_between(
         set->answers, set->job.answers, n_rays * sizeof(trace_answer), cudaMemcpyDeviceToHost);
