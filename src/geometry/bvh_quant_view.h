@@ -132,6 +132,13 @@ quant_walk_pop(quant_walk *walk, const quant_entry *stack)
     return false;
 }
 
+/** Whether a walk at a leaf changes its frame next. */
+CHROMA2_HOST_DEVICE bool
+quant_walk_is_turn(const quant_walk *walk)
+{
+    return walk->next >= QUANT_INSTANCE;
+}
+
 /** Changes the frame: goes to the root of an instance's mesh, with a marker on the stack that leads
  *  back, or to the top level. There may be nothing left to visit there. */
 CHROMA2_HOST_DEVICE void
@@ -207,7 +214,7 @@ quant_walk_corners(const quant_walk *walk, uint32_t item, vec3 out_seen[3])
 
 /** Tests the first triangle of the leaf `next`, which loses it. */
 CHROMA2_HOST_DEVICE void
-quant_walk_triangle(quant_walk *walk)
+quant_walk_triangle(quant_walk *walk, trace_work *work)
 {
     const uint32_t item = bvh_leaf_first(walk->next);
     vec3 seen[3];
@@ -219,6 +226,7 @@ quant_walk_triangle(quant_walk *walk)
         const uint32_t placement = walk->inside == NO_PRIMITIVE ? rows[1].word : walk->inside;
         trace_offer(&walk->search, &met, placement, rows[0].word);
     }
+    work->triangles += 1;
 }
 
 /** Whether the search goes on, after a step: takes what comes next from the stack if need be. */
@@ -232,11 +240,10 @@ quant_walk_settle(quant_walk *walk, const quant_entry *stack)
 CHROMA2_HOST_DEVICE void
 quant_walk_leaf(quant_walk *walk, quant_entry *stack, trace_work *work)
 {
-    if (walk->next >= QUANT_INSTANCE) {
+    if (quant_walk_is_turn(walk)) {
         quant_walk_turn(walk, stack);
     } else {
-        quant_walk_triangle(walk);
-        work->triangles += 1;
+        quant_walk_triangle(walk, work);
     }
 }
 

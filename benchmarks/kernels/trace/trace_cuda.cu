@@ -129,15 +129,16 @@ top_load(const trace_job *job, quant_node4 *top)
 }
 
 /** Persistent warps: when enough lanes have ended their searches, they take new rays.
- *  n_idle      lanes that are enough
- *  leaf_share  of warp_search_step4 */
-template <uint32_t n_threads, uint32_t n_blocks, uint32_t n_idle, uint32_t leaf_share,
-    bool is_staged>
+ *  n_idle            lanes that are enough
+ *  triangles, turns  of the search_quorum */
+template <uint32_t n_threads, uint32_t n_blocks, uint32_t n_idle, uint32_t triangles,
+    uint32_t turns, bool is_staged>
 __global__ static void
 __launch_bounds__(n_threads, n_blocks) kernel_refill(const __grid_constant__ trace_job job)
 {
     CUDA_SHARED(quant_node4, top);
     const uint32_t n_top = is_staged ? job.n_top : 0;
+    const search_quorum quorum = {triangles, turns};
     quant_entry stack[BVH_STACK(4)];
     quant_walk walk = quant_walk_make(&job.scene, job.rays);
     uint32_t mine = 0;
@@ -154,7 +155,7 @@ __launch_bounds__(n_threads, n_blocks) kernel_refill(const __grid_constant__ tra
         n_live = __popc(__ballot_sync(WARP_ALL, walk.next != BVH_EMPTY));
         while (!warp_wants_rays(n_live, is_dry, n_idle)) {
             trace_work work = {0, 0};
-            if (warp_search_step4(&walk, stack, &work, n_live, top, n_top, leaf_share)) {
+            if (warp_search_step4(&walk, stack, &work, n_live, quorum, top, n_top)) {
                 job_answer(&job, mine, trace_search_hit(&walk.search));
                 mine = job.n_rays;
             }
@@ -171,24 +172,27 @@ typedef struct trace_rung {
     int is_persistent, is_staged;
 } trace_rung;
 
-/** Threads and blocks a multiprocessor, idle lanes that take rays, leaf_share. */
-#define REFILL(threads, blocks, idle, share, staged)                                               \
-    TREE_QUANT4, kernel_refill<threads, blocks, idle, share, staged>, threads, 1, staged
+/** Threads and blocks a multiprocessor, idle lanes that take rays, quorum of triangles and turns. */
+#define REFILL(threads, blocks, idle, triangles, turns)                                            \
+    TREE_QUANT4, kernel_refill<threads, blocks, idle, triangles, turns, false>, threads, 1, 0
+#define STAGED(threads, blocks, idle, triangles, turns)                                            \
+    TREE_QUANT4, kernel_refill<threads, blocks, idle, triangles, turns, true>, threads, 1, 1
 
 static const trace_rung rungs[] = {
     {"thread", TREE_WIDE4, kernel_thread_wide4, BLOCK_THREADS, 0, 0},
     {"thread", TREE_QUANT8, kernel_thread_quant8, BLOCK_THREADS, 0, 0},
     {"thread", TREE_QUANT4, kernel_thread_quant4, BLOCK_THREADS, 0, 0},
-    {"refill 128x8 idle 8 leaves 5/8", REFILL(128, 8, 8, 5, false)},
-    {"refill 128x9 idle 8 leaves 5/8", REFILL(128, 9, 8, 5, false)},
-    {"refill 128x10 idle 8 leaves 5/8", REFILL(128, 10, 8, 5, false)},
-    {"refill 128x8 idle 10 leaves 5/8", REFILL(128, 8, 10, 5, false)},
-    {"refill 128x8 idle 12 leaves 5/8", REFILL(128, 8, 12, 5, false)},
-    {"refill 128x8 idle 8 leaves 8/8", REFILL(128, 8, 8, 8, false)},
-    {"refill 128x8 idle 8 leaves 3/8", REFILL(128, 8, 8, 3, false)},
-    {"refill 128x8 idle 8 leaves 0", REFILL(128, 8, 8, 0, false)},
-    {"staged 512x2 idle 8 leaves 5/8", REFILL(512, 2, 8, 5, true)},
-    {"staged 640x2 idle 8 leaves 5/8", REFILL(640, 2, 8, 5, true)},
+    {"refill 128x8 idle 8 quorum 5 1", REFILL(128, 8, 8, 5, 1)},
+    {"refill 128x9 idle 8 quorum 5 1", REFILL(128, 9, 8, 5, 1)},
+    {"refill 128x10 idle 8 quorum 5 1", REFILL(128, 10, 8, 5, 1)},
+    {"refill 128x9 idle 8 quorum 5 0", REFILL(128, 9, 8, 5, 0)},
+    {"refill 128x8 idle 8 quorum 5 0", REFILL(128, 8, 8, 5, 0)},
+    {"refill 128x8 idle 12 quorum 5 1", REFILL(128, 8, 12, 5, 1)},
+    {"refill 128x8 idle 8 quorum 8 1", REFILL(128, 8, 8, 8, 1)},
+    {"refill 128x8 idle 8 quorum 3 1", REFILL(128, 8, 8, 3, 1)},
+    {"refill 128x8 idle 8 quorum 0 0", REFILL(128, 8, 8, 0, 0)},
+    {"staged 512x2 idle 8 quorum 5 1", STAGED(512, 2, 8, 5, 1)},
+    {"staged 640x2 idle 8 quorum 5 1", STAGED(640, 2, 8, 5, 1)},
 };
 enum { N_RUNGS = sizeof rungs / sizeof rungs[0] };
 

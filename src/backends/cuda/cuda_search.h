@@ -4,18 +4,37 @@
 #include "backends/cuda/cuda_device.h"
 #include "geometry/bvh_quant_view.h"
 
-/** Leaves wait until they are this many eighths of the lanes at nodes: a step at leaves costs a warp
- *  the same for one lane as for all. */
-enum { SEARCH_LEAF_SHARE = 5 };
+/** What lanes wait for: a step costs a warp the same for one lane as for all. In eighths of the other
+ *  lanes that search; their product is 64 at most, or lanes could wait for each other. */
+typedef struct search_quorum {
+    uint32_t triangles; // lanes that test one
+    uint32_t turns;     // lanes that change their frame; 0: they go with the triangles
+} search_quorum;
 
-/** A step of a search in each lane, for trees of four children: first nodes are visited, then leaves
- *  if there are enough, then what comes next is taken from the stacks. All lanes call it; those whose
- *  walk has BVH_EMPTY next do not search. Returns whether this lane's search has ended in it.
+static __device__ __forceinline__ search_quorum
+search_quorum_default(void)
+{
+    const search_quorum quorum = {5, 1};
+    return quorum;
+}
+
+/** Whether the lanes that want a step are enough. All lanes call it. */
+static __device__ __forceinline__ bool
+warp_is_quorum(bool wants, uint32_t n_live, uint32_t eighths)
+{
+    const uint32_t n = (uint32_t)__popc(__ballot_sync(0xffffffffu, wants));
+    return n * 8 >= (n_live - n) * eighths;
+}
+
+/** A step of a search in each lane, for trees of four children: nodes are visited, then frames are
+ *  changed and triangles tested if there are enough, then what comes next is taken from the stacks.
+ *  All lanes call it; those whose walk has BVH_EMPTY next do not search. Returns whether this lane's
+ *  search has ended in it.
  *  n_live  lanes that search
  *  top     the first n_top nodes of the top level, in shared memory */
 static __device__ __forceinline__ bool
 warp_search_step4(quant_walk *walk, quant_entry *stack, trace_work *work, uint32_t n_live,
-    const quant_node4 *top, uint32_t n_top, uint32_t leaf_share)
+    search_quorum quorum, const quant_node4 *top, uint32_t n_top)
 {
     const bool is_live = walk->next != BVH_EMPTY;
     if (!quant_walk_is_at_leaf(walk)) {
@@ -30,9 +49,17 @@ warp_search_step4(quant_walk *walk, quant_entry *stack, trace_work *work, uint32
     }
     __syncwarp();
     const bool at_leaf = quant_walk_is_at_leaf(walk) && walk->next != BVH_EMPTY;
-    const uint32_t n_leaves = (uint32_t)__popc(__ballot_sync(0xffffffffu, at_leaf));
-    if (at_leaf && n_leaves * 8 >= (n_live - n_leaves) * leaf_share) {
-        quant_walk_leaf(walk, stack, work);
+    const bool turns = quorum.turns > 0 && at_leaf && quant_walk_is_turn(walk);
+    if (quorum.turns > 0 && warp_is_quorum(turns, n_live, quorum.turns) && turns) {
+        quant_walk_turn(walk, stack);
+    }
+    __syncwarp();
+    if (warp_is_quorum(at_leaf && !turns, n_live, quorum.triangles) && at_leaf && !turns) {
+        if (quorum.turns > 0) {
+            quant_walk_triangle(walk, work);
+        } else {
+            quant_walk_leaf(walk, stack, work);
+        }
     }
     __syncwarp();
     return is_live && !quant_walk_settle(walk, stack);
