@@ -3,7 +3,7 @@
  *  in shared memory, word by word side by side, while registers belong to the search. */
 #pragma once
 #include "backends/cuda/cuda_propagate.h"
-#include "geometry/bvh_quant_view.h"
+#include "backends/cuda/cuda_search.h"
 
 enum { PHOTON_WORDS = sizeof(photon) / sizeof(uint32_t) };
 
@@ -108,16 +108,17 @@ warp_stops_searching(enum lane_state state, bool is_dry, uint32_t enough)
     return n_search == 0 || n_idle >= (n_live < enough ? n_live : enough);
 }
 
-/** Searches until enough lanes have their hits. Returns the lane's new state. */
+/** Searches until enough lanes have their hits. Returns the lane's new state.
+ *  walk  of a lane that does not search has BVH_EMPTY next */
 static __device__ __forceinline__ enum lane_state
 warp_search(quant_walk *walk, quant_entry *stack, trace_work *work, enum lane_state state,
     bool is_dry, uint32_t enough)
 {
     while (!warp_stops_searching(state, is_dry, enough)) {
-        if (state == LANE_SEARCHES && !quant_walk_advance4(walk, stack, work)) {
+        const uint32_t n_live = __popc(__ballot_sync(WARP_ALL, state == LANE_SEARCHES));
+        if (warp_search_step4(walk, stack, work, n_live, search_quorum_default(), NULL, 0)) {
             state = LANE_HAS_HIT;
         }
-        __syncwarp();
     }
     return state;
 }

@@ -144,6 +144,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     quant_entry stack[BVH_STACK(4)];
     trace_ray ray;
     quant_walk walk;
+    walk.next = BVH_EMPTY;
     trace_work work = {0, 0};
     enum lane_state state = LANE_EMPTY;
     uint32_t place = 0;

@@ -33,6 +33,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     trace_ray ray;
     quant_walk walk;
     trace_work work = {0, 0};
+    walk.next = BVH_EMPTY;
     enum lane_state state = LANE_EMPTY;
     uint32_t slot = 0;
     uint32_t round = 0;
@@ -60,10 +61,13 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         if (gets || begins) {
             step_search search;
             const bool has_search = lane_begin(&whole, &store, place, &p, &search);
-            ray = search.ray;
-            walk = quant_walk_make(
-                view->scenes + view->events[photon_event_slot(&p)].scene_index, &ray);
-            state = has_search ? LANE_SEARCHES : LANE_HAS_HIT;
+            state = LANE_HAS_HIT;
+            if (has_search) {
+                ray = search.ray;
+                walk = quant_walk_make(
+                    view->scenes + view->events[photon_event_slot(&p)].scene_index, &ray);
+                state = LANE_SEARCHES;
+            }
         }
         __syncwarp();
         if (is_over) {

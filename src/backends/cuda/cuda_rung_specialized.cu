@@ -35,6 +35,7 @@ warp_search_half(const cuda_view *whole, const place_store *store, block_board *
     quant_entry stack[BVH_STACK(4)];
     trace_ray ray;
     quant_walk walk;
+    walk.next = BVH_EMPTY;
     enum lane_state state = LANE_EMPTY;
     uint32_t place = 0;
     bool is_dry = false;

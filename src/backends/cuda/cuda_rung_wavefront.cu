@@ -8,7 +8,7 @@
  *  page, and what a step must remember in a record of its slot. The slots of a wave stand in one of
  *  two lists; those whose photons go on are appended to the other. */
 #include "backends/cuda/cuda_propagate.h"
-#include "geometry/bvh_quant_view.h"
+#include "backends/cuda/cuda_search.h"
 
 #ifndef SEARCH_EACH
 #define SEARCH_EACH 8
@@ -100,8 +100,8 @@ __launch_bounds__(WAVE_THREADS, 8)
     }
 }
 
-/** Between waves: what the last one left is the next one's, unless the epoch is over. After the last
- *  wave it is put back.  turn  0: the first wave, which every epoch has */
+/** Between waves: what the last one left is the next one's, unless the epoch is over, or so few are
+ *  left that they had better wait for others. After the last wave it is put back.  turn  0: the first wave, which every epoch has */
 __global__ static void
 kernel_wave_turn(const __grid_constant__ cuda_view whole, uint32_t turn)
 {
@@ -112,7 +112,8 @@ kernel_wave_turn(const __grid_constant__ cuda_view whole, uint32_t turn)
         wave[WAVE_PARITY] ^= 1u;
     }
     const uint32_t n_left = wave[WAVE_COUNT + wave[WAVE_PARITY]];
-    const bool is_over = device_now_ns() >= plan->end_ns || plan->is_over != 0;
+    const bool is_small = plan->leaves_dry != 0 && n_left < wave[WAVE_N_CLAIMED] / 4;
+    const bool is_over = device_now_ns() >= plan->end_ns || plan->is_over != 0 || is_small;
     wave[WAVE_N] = turn == 0 || (turn < WAVES && !is_over) ? n_left : 0u;
     wave[WAVE_NEXT] = 0;
     if (turn == WAVES) {
@@ -122,72 +123,90 @@ kernel_wave_turn(const __grid_constant__ cuda_view whole, uint32_t turn)
     }
 }
 
+/** What a warp has claimed of a wave's list. */
+typedef struct wave_claim {
+    uint32_t next, end;
+} wave_claim;
+
+/** Claims more of the list if the claim is used up; false: there is no more. */
+static __device__ __forceinline__ bool
+wave_claim_more(cuda_plan *plan, wave_claim *claim, uint32_t n)
+{
+    if (claim->next == claim->end && claim->next < n) {
+        uint32_t next = 0;
+        if (warp_lane() == 0) {
+            next = atomic_fetch_add_relaxed_u32(&plan->wave[WAVE_NEXT], CLAIM_RAYS);
+        }
+        next = __shfl_sync(WARP_ALL, next, 0);
+        claim->next = next < n ? next : n;
+        claim->end = n - claim->next < CLAIM_RAYS ? n : claim->next + CLAIM_RAYS;
+    }
+    return claim->next < claim->end;
+}
+
+/** The ray of a slot's photon, from its first half and its record. */
+static __device__ __forceinline__ trace_ray
+wave_ray(const photon_pages_view *photons, const wave_record *record, uint32_t slot)
+{
+    const photon_columns *const columns = (const photon_columns *)photon_page_of(photons, slot);
+    const photon_half half = columns->half[0][slot % PHOTON_PAGE_SLOTS];
+    trace_ray ray;
+    ray.origin =
+        vec3_make(bits_float(half.word[0]), bits_float(half.word[1]), bits_float(half.word[2]));
+    ray.direction =
+        vec3_make(bits_float(half.word[4]), bits_float(half.word[5]), bits_float(half.word[6]));
+    ray.t_max = record->t;
+    ray.last = record->placement;
+    ray.medium = record->face & 0xffffu;
+    return ray;
+}
+
 /** Searches for all photons of the wave; lanes that are done take the next. */
 __global__ static void
 __launch_bounds__(WAVE_THREADS, SEARCH_EACH)
     kernel_wave_search(const __grid_constant__ cuda_view whole, wave_memory memory)
 {
-    cuda_plan *const plan = whole.plan;
-    const uint32_t n = plan->wave[WAVE_N];
-    const uint32_t *const list = memory.list[plan->wave[WAVE_PARITY]];
+    const stage_view *const view = &whole.stage;
+    const uint32_t n = whole.plan->wave[WAVE_N];
+    const uint32_t *const list = memory.list[whole.plan->wave[WAVE_PARITY]];
     quant_entry stack[BVH_STACK(4)];
     trace_ray ray;
     quant_walk walk;
     trace_work work = {0, 0};
+    wave_claim claim = {0, 0};
     uint32_t slot = 0;
-    uint32_t next = 0;
-    uint32_t end = 0; // of what the warp has claimed
-    bool searches = false;
+    walk.next = BVH_EMPTY;
     for (;;) {
-        const uint32_t idle = __ballot_sync(WARP_ALL, !searches);
-        if ((__popc(idle) >= REFILL_LANES && next < n) || idle == WARP_ALL) {
-            if (next == end) {
-                if (warp_lane() == 0) {
-                    next = atomic_fetch_add_relaxed_u32(&plan->wave[WAVE_NEXT], CLAIM_RAYS);
-                }
-                next = __shfl_sync(WARP_ALL, next, 0);
-                end = next + CLAIM_RAYS < n ? next + CLAIM_RAYS : n;
-                if (next >= n) {
-                    next = end = n;
-                }
-            }
-            if (next == end && idle == WARP_ALL) {
-                break;
-            }
-            const uint32_t i = next + warp_rank(idle);
-            if (!searches && i < end) {
+        const uint32_t idle = __ballot_sync(WARP_ALL, walk.next == BVH_EMPTY);
+        if ((__popc(idle) >= REFILL_LANES || claim.end == 0) &&
+            wave_claim_more(whole.plan, &claim, n)) {
+            const uint32_t i = claim.next + warp_rank(idle);
+            if (walk.next == BVH_EMPTY && i < claim.end) {
                 slot = list[i];
-                const photon_columns *const columns =
-                    (const photon_columns *)photon_page_of(&whole.stage.photons, slot);
-                const photon_half half = columns->half[0][slot % PHOTON_PAGE_SLOTS];
-                const wave_record *const record = memory.records + slot;
-                ray.origin = vec3_make(
-                    bits_float(half.word[0]), bits_float(half.word[1]), bits_float(half.word[2]));
-                ray.direction = vec3_make(
-                    bits_float(half.word[4]), bits_float(half.word[5]), bits_float(half.word[6]));
-                ray.t_max = record->t;
-                ray.last = record->placement;
-                ray.medium = record->face & 0xffffu;
-                searches = ray.t_max >= 0.0f;
-                if (searches) {
-                    walk = quant_walk_make(whole.stage.scenes + (record->face >> 16), &ray);
+                const wave_record record = memory.records[slot];
+                if (record.t >= 0.0f) {
+                    ray = wave_ray(&view->photons, &record, slot);
+                    walk = quant_walk_make(view->scenes + (record.face >> 16), &ray);
                 }
             }
             __syncwarp();
-            const uint32_t n_taken = __popc(idle);
-            next = next + n_taken < end ? next + n_taken : end;
+            claim.next = claim.end - claim.next < __popc(idle) ? claim.end
+                                                               : claim.next + __popc(idle);
+            continue;
         }
-        if (searches && !quant_walk_advance4(&walk, stack, &work)) {
+        if (idle == WARP_ALL) {
+            break;
+        }
+        if (warp_search_step4(
+                &walk, stack, &work, 32u - __popc(idle), search_quorum_default(), NULL, 0)) {
             wave_record *const record = memory.records + slot;
             record->t = walk.search.t;
             record->placement = walk.search.placement;
             record->face = walk.search.face;
-            searches = false;
         }
-        __syncwarp();
     }
-    warp_metric_add(&whole.stage.metrics, METRIC_nodes_visited, work.nodes);
-    warp_metric_add(&whole.stage.metrics, METRIC_triangles_tested, work.triangles);
+    warp_metric_add(&view->metrics, METRIC_nodes_visited, work.nodes);
+    warp_metric_add(&view->metrics, METRIC_triangles_tested, work.triangles);
 }
 
 /** Ends the step of one photon; returns its outcome. */
