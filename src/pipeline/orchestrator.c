@@ -120,8 +120,8 @@ tables_make(orchestrator *self)
     }
     self->n_free_orders = N_ORDERS;
     self->most_orders = 2 + 2 * self->ops->n_threads(self->backend);
-    self->rows = calloc(DRAIN_ROWS, sizeof *self->rows);
-    REQUIRE(self->rows != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory to drain rows");
+    TRY(column_pool_create(self->options.memory_bytes / 4, &self->column_memory));
+    TRY(copy_crew_create(self->ops->copy_helpers(self->backend), &self->crew));
     TRY(queue_create(mem_ops_host(), n, &self->issue_ring));
     self->issue_done = queue_view_of(self->issue_ring);
 out:
@@ -344,7 +344,8 @@ orchestrator_destroy(orchestrator *self)
     free(self->issuing);
     free(self->free_slots);
     free(self->n_orders_out);
-    free(self->rows);
+    column_pool_release(self->column_memory);
+    copy_crew_destroy(self->crew);
     queue_destroy(self->issue_ring);
     wake_signal_reset(&self->admission_signal);
     wake_signal_reset(&self->dispatch_signal);
@@ -391,6 +392,7 @@ context_make(orchestrator *self, const chroma2_event *event, event_run_context *
     TRY(scene_use(self, scene, &out_context->scene_index));
     out_context->scene = scene_view_of(scene);
     out_context->session_seed = self->options.seed;
+    out_context->columns = self->column_memory;
     out_context->has_kin = self->has_kin;
     out_context->batch_device = self->ops->batch_device(self->backend);
     out_context->has_weight = self->has_weight;
