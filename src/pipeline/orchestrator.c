@@ -620,6 +620,7 @@ orchestrator_metrics(const orchestrator *self, metrics_reading *out_reading)
     TRY(metrics_snapshot(self->own_numbers, &own));
     metrics_reading_merge(out_reading, &own);
     out_reading->value[METRIC_results_held] = mirror_pool_n_lent(self->mirrors);
+    out_reading->value[METRIC_result_bytes_kept] = column_pool_kept_bytes(self->column_memory);
     out_reading->value[METRIC_trace_entries_lost] = timeline_n_lost(self->times);
 out:
     return status;

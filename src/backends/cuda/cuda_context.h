@@ -30,6 +30,7 @@ enum {
     CUDA_URGENT_PHOTONS = 4096,  // an order so small ends the epoch under way
     CUDA_HEAP_BYTES = 32 << 20,  // sources and tables of the events in flight
     CUDA_EPOCH_NS = 4000000,
+    CUDA_SHORT_EPOCH_NS = 500000,
     CUDA_AWAKE_NS = 200000, // an epoch is waited for awake so long
     CUDA_PARK_NS = 1000000, // a propagate that stays leaves after so long without photons
     CUDA_NAP_NS = 100000,   // and while it works the other stages look so often

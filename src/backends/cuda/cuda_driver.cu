@@ -50,7 +50,10 @@ epoch_run(backend_context *self, uint32_t n_commands)
     control->n_event_slots = self->n_event_slots;
     pthread_mutex_unlock(&self->mutex);
     control->n_commands = n_commands;
-    control->epoch_ns = self->epoch_ns;
+    // blocks that found no room in the last batch wait for this epoch's
+    control->epoch_ns = self->status->n_rows_left > 0 && self->epoch_ns > CUDA_SHORT_EPOCH_NS
+                            ? (uint64_t)CUDA_SHORT_EPOCH_NS
+                            : self->epoch_ns;
     CUDA_TRY(cudaGraphLaunch(self->graph_exec, self->epoch_stream));
     CUDA_TRY(cudaEventRecord(self->epoch_done, self->epoch_stream));
     TRY(epoch_wait(self));
