@@ -11,7 +11,7 @@ typedef struct column_entry {
 
 enum {
 #define X(name, type, n, dtype, unit, tables, meaning) COLUMN_##name,
-    RESULT_COLUMN_LIST(X)
+    ROW_COLUMN_LIST(X)
 #undef X
         N_COLUMNS
 };
@@ -30,10 +30,10 @@ column_of(const result_table *table, uint32_t column)
         entry.column.dtype = CHROMA2_##dtype_;                                                     \
         entry.column.n_components = n;                                                             \
         entry.column.n_rows = table->n_rows;                                                       \
-        entry.column.data = table->n_rows > 0 ? table->name_ : NULL;                               \
+        entry.column.data = table->n_rows > 0 ? table->column.name_ : NULL;                        \
         entry.tables = tables_;                                                                    \
         break;
-        RESULT_COLUMN_LIST(X)
+        ROW_COLUMN_LIST(X)
 #undef X
     default:
         break;

@@ -2,6 +2,7 @@
 /** A backend is a place where stages run: a table of functions. Another one is a folder and a line
  *  in backend.c. */
 #pragma once
+#include "base/row_columns.h"
 #include "chroma2/photon_batch.h"
 #include "runtime/mem_ops.h"
 #include "stages/stage_list.h"
@@ -54,6 +55,14 @@ typedef struct batch_of_one {
     double values[6][3];
 } batch_of_one;
 
+/** Rows of one block on their way out, in order, as columns in host memory. */
+typedef struct block_rows {
+    uint32_t slot, block; // of the event, and among its open blocks
+    bool is_last;         // the block has ended: with these rows, all of them are out
+    bool has_lost;        // the host had no memory for some of its rows
+    row_tables rows;
+} block_rows;
+
 typedef struct backend_context backend_context;
 
 typedef struct backend_ops {
@@ -73,6 +82,7 @@ typedef struct backend_ops {
     uint32_t (*default_slots)(const backend_context *self);
     uint32_t (*order_photons)(const backend_context *self);  // best size of orders from sources
     uint32_t (*staged_photons)(const backend_context *self); // and of those with columns
+    uint32_t (*copy_helpers)(const backend_context *self);   // threads that may help to copy rows
     /** Memory beyond the view's that it will take for so many rows and events in flight. */
     uint64_t (*own_bytes)(const backend_context *self, uint32_t n_rows, uint32_t n_events);
     /** Names of kernels and lifetimes, comma by comma, the default first. */
@@ -103,11 +113,13 @@ typedef struct backend_ops {
     uint32_t (*orders_done)(backend_context *self, uint32_t *out_indices, uint32_t n_max);
     void (*event_cancel)(backend_context *self, uint32_t slot); // any thread
 
-    /** Rows about in the order they were made. After blocks_done told of blocks, all rows of these
-     *  come before this returns 0, and it returns 0 soon even if others keep coming. */
-    uint32_t (*rows_take)(backend_context *self, row *out_rows, uint32_t n_max);
-    /** Entries event slot * MAX_OPEN_BLOCKS + block of sealed blocks whose photons have all ended. */
-    uint32_t (*blocks_done)(backend_context *self, uint32_t *out_entries, uint32_t n_max);
+    /** The next rows that leave: those of a sealed block whose photons have all ended; or a part of
+     *  an event that needs no order; or, where a device is short of room, a part of a block that has
+     *  not ended. Blocks of an event come in their order unless room is short. False: there is none
+     *  now, and it answers so soon even if rows keep coming.
+     *  out_rows  its columns are the backend's until block_give_back, which comes before the next */
+    bool (*block_take)(backend_context *self, block_rows *out_rows);
+    void (*block_give_back)(backend_context *self, const block_rows *rows);
     void (*ledger)(const backend_context *self, uint32_t slot, uint64_t out_ledger[N_LEDGER]);
     /** The first photon, by index, that keeps some rule not, of an event whose batch lies on the
      *  device; copied to the host into `alone`, and its columns. False: there is none. */
@@ -115,7 +127,7 @@ typedef struct backend_ops {
         batch_of_one *alone, uint64_t *out_index);
     void (*event_close)(backend_context *self, uint32_t slot); // after its last block
 
-    /** True if there is something for rows_take, blocks_done (dispatch) or orders_done (admission). */
+    /** True if there is something for block_take (dispatch) or orders_done (admission). */
     bool (*has_output)(const backend_context *self);
     bool (*has_orders_done)(const backend_context *self);
 

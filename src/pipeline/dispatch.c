@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The dispatch thread: drains rows, closes blocks in order, calls callbacks, resolves futures. */
+/** The dispatch thread: takes blocks of rows, closes them in order, calls callbacks, resolves futures. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "pipeline/ingest.h"
 #include "pipeline/orchestrator_inside.h"
 
-enum { UNSORTED_FLUSH_ROWS = 65536, DONE_BATCH = 256 };
+enum { UNSORTED_FLUSH_ROWS = 65536, DONE_BATCH = 256, TAKE_AT_ONCE = 256 };
 
 static const uint64_t LONGEST_NAP_NS = 20000000;
 
@@ -20,15 +20,6 @@ run_fail(orchestrator *self, event_run *run, chroma2_status status)
         error_detail_copy(run->error, sizeof run->error);
     }
     orchestrator_cancel(self, run);
-}
-
-static source_ranges
-run_sources(const event_run *run)
-{
-    source_ranges ranges;
-    ranges.records = run->sources.records;
-    ranges.n = run->sources.n_records;
-    return ranges;
 }
 
 /** Hands the part to the user's callback and empties it. */
@@ -60,54 +51,19 @@ part_deliver(orchestrator *self, event_run *run, uint64_t first_photon, uint64_t
     result_clear(part);
 }
 
-/** Moves a block's rows into the result, or to the callback. */
-static void
-block_deliver(
-    orchestrator *self, event_run *run, row_block *block, uint64_t first_photon, uint64_t n_photons)
+/** Where an event's rows go. */
+static chroma2_result *
+run_target(const event_run *run)
 {
-    chroma2_status status = CHROMA2_OK;
-    uint32_t *order = NULL;
-    chroma2_result *const into = run->on_block != NULL ? run->part : run->result;
-    if (run->order == CHROMA2_ORDER_SORTED) {
-        TRY(row_block_sort(block, first_photon, &order));
-    }
-    into->info.event_id = run->event_id;
-    for (int table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
-        TRY(result_append(
-            into, (chroma2_rows)table, block->rows, order, block->n, run_sources(run)));
-    }
-    if (run->on_block != NULL && run->status == CHROMA2_OK) {
-        part_deliver(self, run, first_photon, n_photons);
-    }
-out:
-    free(order);
-    row_block_reset(block);
-    if (status != CHROMA2_OK) {
-        run_fail(self, run, status);
-    }
+    return run->on_block != NULL ? run->part : run->result;
 }
 
-/** Copies waiting rows to their events' blocks; true if there were any. */
-static bool
-rows_drain(orchestrator *self)
+/** How many of its rows an event has once its first `n_blocks` have left, as a share. */
+static double
+run_share(const event_run *run, uint64_t n_blocks)
 {
-    const uint64_t begin = clock_now_ns();
-    const uint32_t n = self->ops->rows_take(self->backend, self->rows, DRAIN_ROWS);
-    if (n > 0) {
-        timeline_span(self->times, TIMELINE_DISPATCH, "rows out", begin, clock_now_ns(), n);
-    }
-    for (uint32_t i = 0; i < n; ++i) {
-        const row *const r = &self->rows[i];
-        event_run *const run = self->runs[r->event_slot];
-        row_block *const block = &run->blocks[event_run_block_index(run, r->photon_id)];
-        if (row_block_add(block, r) != CHROMA2_OK) {
-            run_fail(self, run, CHROMA2_OUT_OF_MEMORY);
-        } else if (run->order == CHROMA2_ORDER_NONE && block->n >= UNSORTED_FLUSH_ROWS) {
-            block_deliver(self, run, block, run->first_photon, run->n_photons);
-        }
-    }
-    metric_add(&self->own_metrics, METRIC_bytes_out, (uint64_t)n * sizeof(row));
-    return n > 0;
+    const uint64_t n_all = run->on_block != NULL ? n_blocks : event_run_n_blocks(run);
+    return n_all > 0 ? (double)n_blocks / (double)n_all : 1.0;
 }
 
 /** Delivers the blocks that are next in order and have ended. */
@@ -120,12 +76,55 @@ blocks_close(orchestrator *self, event_run *run)
         const uint64_t size = 1ull << run->block_log2;
         const uint64_t begin = event_run_n_blocks(run) == 1 ? 0 : closed * size;
         const uint64_t left = run->n_photons - begin;
-        block_deliver(self, run, &run->blocks[closed % window], run->first_photon + begin,
-            event_run_n_blocks(run) == 1 || left < size ? left : size);
+        row_runs *const early = &run->blocks[closed % window];
+        const chroma2_status status =
+            row_runs_move(early, run_target(run), run_share(run, closed + 1), self->crew);
+        row_runs_reset(early);
+        if (status != CHROMA2_OK) {
+            run_fail(self, run, status);
+        }
+        if (run->on_block != NULL && run->status == CHROMA2_OK) {
+            part_deliver(self, run, run->first_photon + begin,
+                event_run_n_blocks(run) == 1 || left < size ? left : size);
+        }
         run->is_block_ended[closed % window] = false;
         atomic_store_release_u64(&run->n_closed, ++closed);
     }
     wake_signal_raise(&self->admission_signal);
+}
+
+/** Rows of an event that needs no order: on they go. */
+static chroma2_status
+rows_pass(orchestrator *self, event_run *run, const block_rows *taken)
+{
+    chroma2_status status = CHROMA2_OK;
+    uint64_t n_waiting = 0;
+    TRY(result_append(run_target(run), &taken->rows, taken->is_last ? 1.0 : 0.0, self->crew));
+    for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
+        n_waiting += run_target(run)->table[table].n_rows;
+    }
+    if (run->on_block != NULL && run->status == CHROMA2_OK && !taken->is_last &&
+        n_waiting >= UNSORTED_FLUSH_ROWS) {
+        part_deliver(self, run, run->first_photon, run->n_photons);
+    }
+out:
+    return status;
+}
+
+/** Puts the rows of a block where they belong: at the end of the result if it is their turn. */
+static chroma2_status
+rows_place(orchestrator *self, event_run *run, const block_rows *taken)
+{
+    const uint64_t closed = atomic_load_relaxed_u64(&run->n_closed);
+    row_runs *const early = &run->blocks[taken->block];
+    const bool is_next = closed % self->options.open_blocks == taken->block;
+    if (run->order == CHROMA2_ORDER_NONE) {
+        return rows_pass(self, run, taken);
+    }
+    if (is_next && taken->is_last && early->n == 0) {
+        return result_append(run_target(run), &taken->rows, run_share(run, closed + 1), self->crew);
+    }
+    return row_runs_add(early, &taken->rows, self->column_memory, self->crew);
 }
 
 /** Resolves the future of an event that is over: with its result, or with what went wrong. */
@@ -275,29 +274,65 @@ run_finish_if_over(orchestrator *self, event_run *run)
     }
 }
 
-/** Serves the messages that blocks have ended or events have all their orders. */
+/** Takes one block's rows from the backend; false if there are none. */
 static bool
-blocks_serve(orchestrator *self)
+block_receive(orchestrator *self)
 {
-    uint32_t entries[DONE_BATCH];
-    uint32_t slots[DONE_BATCH];
-    const uint32_t n = self->ops->blocks_done(self->backend, entries, DONE_BATCH);
-    while (n > 0 && rows_drain(self)) {
-        // every row of these blocks was ready before the message
+    block_rows taken;
+    uint64_t n_bytes = 0;
+    uint64_t n_rows = 0;
+    const uint64_t begin = clock_now_ns();
+    if (!self->ops->block_take(self->backend, &taken)) {
+        return false;
     }
-    for (uint32_t i = 0; i < n; ++i) {
-        event_run *const run = self->runs[entries[i] / MAX_OPEN_BLOCKS];
-        run->is_block_ended[entries[i] % MAX_OPEN_BLOCKS] = true;
+    event_run *const run = self->runs[taken.slot];
+    const chroma2_status status = rows_place(self, run, &taken);
+    self->ops->block_give_back(self->backend, &taken);
+    for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
+        n_rows += taken.rows.n[table];
+        n_bytes += taken.rows.n[table] * row_columns_row_bytes(table);
+    }
+    if (n_rows > 0) {
+        timeline_span(self->times, TIMELINE_DISPATCH, "rows out", begin, clock_now_ns(), n_rows);
+        metric_add(&self->own_metrics, METRIC_bytes_out, n_bytes);
+    }
+    if (status != CHROMA2_OK) {
+        run_fail(self, run, status);
+    } else if (taken.has_lost) {
+        run_fail(self, run,
+            error_set(CHROMA2_OUT_OF_MEMORY, "no host memory for rows of event %u", run->event_id));
+    }
+    if (taken.is_last) {
+        run->is_block_ended[taken.block] = true;
         blocks_close(self, run);
         run_finish_if_over(self, run);
     }
-    const uint32_t n_issued = queue_pop(&self->issue_done, slots, DONE_BATCH);
-    for (uint32_t i = 0; i < n_issued; ++i) {
+    return true;
+}
+
+/** Takes what blocks there are, some at a time: who waits for other news waits not long. */
+static bool
+blocks_receive(orchestrator *self)
+{
+    uint32_t n = 0;
+    while (n < TAKE_AT_ONCE && block_receive(self)) {
+        ++n;
+    }
+    return n > 0;
+}
+
+/** Serves the messages that events have all their orders. */
+static bool
+issues_serve(orchestrator *self)
+{
+    uint32_t slots[DONE_BATCH];
+    const uint32_t n = queue_pop(&self->issue_done, slots, DONE_BATCH);
+    for (uint32_t i = 0; i < n; ++i) {
         event_run *const run = self->runs[slots[i]];
         run->has_all_blocks = true;
         run_finish_if_over(self, run);
     }
-    return n > 0 || n_issued > 0;
+    return n > 0;
 }
 
 void *
@@ -311,8 +346,8 @@ dispatch_main(void *argument)
         if (CHROMA2_UNLIKELY(atomic_load_acquire_u32(&self->failure) != CHROMA2_OK)) {
             runs_fail(self); // rows that still come have no events any more
         } else {
-            has_moved = rows_drain(self);
-            has_moved = blocks_serve(self) || has_moved;
+            has_moved = blocks_receive(self);
+            has_moved = issues_serve(self) || has_moved;
         }
         const uint64_t now = clock_now_ns();
         const uint64_t due = metrics_bus_poll(self->bus, now);

@@ -218,9 +218,9 @@ event_run_create(const chroma2_event *event, const event_run_context *context, c
     run_copy_descriptor(self, event, context);
     TRY(photons_build(event, context, &self->sources, &n_all));
     TRY(run_choose_photons(self, event, context->batch_device, n_all, ids, n_ids));
-    TRY(result_create(&self->result));
+    TRY(result_create(context->columns, &self->result));
     if (self->on_block != NULL) {
-        TRY(result_create(&self->part));
+        TRY(result_create(context->columns, &self->part));
     }
     TRY(future_create(&self->future));
     self->future->event_id = self->event_id;
@@ -268,6 +268,7 @@ event_run_fill_slot(event_run *self, uint32_t n_open_blocks, event_slot *out_slo
     slot->block_log2 = self->block_log2;
     slot->n_open_blocks = n_open_blocks;
     slot->one_block = event_run_is_one_block(self);
+    slot->is_unordered = self->order == CHROMA2_ORDER_NONE;
     slot->cancelled = atomic_load_acquire_u32(&self->is_cancelled);
     slot->use_weights = self->use_weights;
     slot->scatter_first = self->scatter_first;
@@ -280,15 +281,6 @@ event_run_fill_slot(event_run *self, uint32_t n_open_blocks, event_slot *out_slo
     tables.batch =
         self->has_batch && self->batch.device != CHROMA2_HOST_MEMORY ? &self->batch : NULL;
     return tables;
-}
-
-uint32_t
-event_run_block_index(const event_run *self, uint64_t photon_id)
-{
-    return event_run_is_one_block(self)
-               ? 0u
-               : (uint32_t)(((photon_id - self->first_photon) >> self->block_log2) %
-                            self->n_open_blocks);
 }
 
 void
@@ -309,7 +301,7 @@ event_run_destroy(event_run *self)
     event_run_release_batch(self);
     event_sources_reset(&self->sources);
     for (uint32_t i = 0; i < self->n_open_blocks; ++i) {
-        row_block_reset(&self->blocks[i]);
+        row_runs_reset(&self->blocks[i]);
     }
     chroma2_result_destroy(self->result);
     chroma2_result_destroy(self->part);

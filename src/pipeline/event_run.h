@@ -7,7 +7,7 @@
 #include "pipeline/event_sources.h"
 #include "pipeline/future.h"
 #include "pipeline/result.h"
-#include "pipeline/row_block.h"
+#include "pipeline/row_runs.h"
 #include "stages/stage_view.h"
 
 /** Written by one thread at a time as the comments say; atomics where two threads look. */
@@ -47,7 +47,7 @@ struct event_run {
     bool has_all_blocks;
     bool is_over; // under the orchestrator's mutex: its future is being resolved
     bool is_block_ended[MAX_OPEN_BLOCKS];
-    row_block blocks[MAX_OPEN_BLOCKS];
+    row_runs blocks[MAX_OPEN_BLOCKS]; // rows that came before their block's turn
     chroma2_result *result, *part;
     chroma2_status status;
     char error[512];
@@ -61,6 +61,7 @@ typedef struct event_run_context {
     const scene_view *scene;
     uint32_t scene_index, event_id;
     uint64_t session_seed;
+    column_pool *columns; // for results
     bool has_kin;         // pages have the columns that secondaries need
     bool has_weight;      // and those of weights
     int32_t batch_device; // whose memory photons may lie in, CHROMA2_HOST_MEMORY: only the host's
@@ -81,9 +82,6 @@ uint64_t event_run_n_blocks(const event_run *self);
 
 /** Fills the slot that stages see, but for its pointers; returns what they are to point to. */
 event_tables event_run_fill_slot(event_run *self, uint32_t n_open_blocks, event_slot *out_slot);
-
-/** The place of a photon's block among the open ones. */
-uint32_t event_run_block_index(const event_run *self, uint64_t photon_id);
 
 /** Calls the batch's release, once. */
 void event_run_release_batch(event_run *self);

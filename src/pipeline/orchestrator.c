@@ -131,8 +131,8 @@ tables_make(orchestrator *self)
     }
     self->n_free_orders = N_ORDERS;
     self->most_orders = 2 + 2 * self->ops->n_threads(self->backend);
-    self->rows = calloc(DRAIN_ROWS, sizeof *self->rows);
-    REQUIRE(self->rows != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory to drain rows");
+    TRY(column_pool_create(self->options.memory_bytes / 4, &self->column_memory));
+    TRY(copy_crew_create(self->ops->copy_helpers(self->backend), &self->crew));
     TRY(queue_create(mem_ops_host(), n, &self->issue_ring));
     self->issue_done = queue_view_of(self->issue_ring);
 out:
@@ -355,7 +355,8 @@ orchestrator_destroy(orchestrator *self)
     free(self->issuing);
     free(self->free_slots);
     free(self->n_orders_out);
-    free(self->rows);
+    column_pool_release(self->column_memory);
+    copy_crew_destroy(self->crew);
     queue_destroy(self->issue_ring);
     wake_signal_reset(&self->admission_signal);
     wake_signal_reset(&self->dispatch_signal);
@@ -402,6 +403,7 @@ context_make(orchestrator *self, const chroma2_event *event, event_run_context *
     TRY(scene_use(self, scene, &out_context->scene_index));
     out_context->scene = scene_view_of(scene);
     out_context->session_seed = self->options.seed;
+    out_context->columns = self->column_memory;
     out_context->has_kin = self->has_kin;
     out_context->batch_device = self->ops->batch_device(self->backend);
     out_context->has_weight = self->has_weight;
@@ -629,6 +631,7 @@ orchestrator_metrics(const orchestrator *self, metrics_reading *out_reading)
     TRY(metrics_snapshot(self->own_numbers, &own));
     metrics_reading_merge(out_reading, &own);
     out_reading->value[METRIC_results_held] = mirror_pool_n_lent(self->mirrors);
+    out_reading->value[METRIC_result_bytes_kept] = column_pool_kept_bytes(self->column_memory);
     out_reading->value[METRIC_trace_entries_lost] = timeline_n_lost(self->times);
 out:
     return status;

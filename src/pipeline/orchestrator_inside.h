@@ -18,8 +18,7 @@
 #include "runtime/timeline.h"
 
 enum {
-    DRAIN_ROWS = 1024, // rows taken at once
-    ORDER_IDS = 4096,  // photons of an order that lists their ids
+    ORDER_IDS = 4096, // photons of an order that lists their ids
     N_ORDERS = 64,
     N_INGEST_STREAMS = 2
 };
@@ -85,7 +84,8 @@ struct orchestrator {
     /* Dispatch's own. */
     pthread_t dispatch_thread;
     wake_signal dispatch_signal;
-    row *rows; // [DRAIN_ROWS]
+    column_pool *column_memory; // of results
+    copy_crew *crew;            // helps to fill them
 
     uint32_t failure; // atomic, a chroma2_status: why no photon will ever move again
     char failure_detail[512];

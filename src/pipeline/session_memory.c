@@ -9,7 +9,7 @@
 #include "runtime/photon_page.h"
 
 enum { MIRROR_OVERHEAD = 256 }; // of a lent buffer: its place in the pool
-enum { MIN_SLOTS = 64, MIN_ROWS = 256, N_SLOT_RINGS = 5 };
+enum { MIN_SLOTS = 64, MIN_ROWS = 256, MAX_ROWS = 1 << 23, N_SLOT_RINGS = 5 };
 
 /** Smallest power of two that is not below n. */
 static uint64_t
@@ -69,7 +69,7 @@ memory_plan_make(
     out_plan->n_staging = out_plan->n_staging < N_ORDERS ? out_plan->n_staging : N_ORDERS;
     out_plan->staging_bytes = out_plan->n_staging * (buffer + 256);
     uint64_t n_rows = power_of_two_above(budget / 8 / sizeof(row)) / 2;
-    n_rows = n_rows < MIN_ROWS ? MIN_ROWS : (n_rows > 1u << 20 ? 1u << 20 : n_rows);
+    n_rows = n_rows < MIN_ROWS ? MIN_ROWS : (n_rows > MAX_ROWS ? MAX_ROWS : n_rows);
     out_plan->n_rows = (uint32_t)n_rows;
     const uint64_t fixed =
         out_plan->events_bytes + out_plan->staging_bytes + rows_bytes(n_rows) +

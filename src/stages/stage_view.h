@@ -60,8 +60,8 @@ typedef struct event_slot {
     uint32_t cancelled;     // atomic
     uint32_t use_weights;
     int32_t scatter_first;
-    uint32_t spare;
-    uint64_t ledger[N_LEDGER];             // atomic
+    uint32_t is_unordered;     // 1: rows may leave before their block has ended, in any order
+    uint64_t ledger[N_LEDGER]; // atomic
     uint64_t outstanding[MAX_OPEN_BLOCKS]; // atomic: photons of a block not yet ended, + 1 guard
                                            // while the block may still get photons
 } event_slot;

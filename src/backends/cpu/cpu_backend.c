@@ -56,6 +56,7 @@ cpu_close(backend_context *self)
 {
     if (self != NULL) {
         wake_signal_reset(&self->work);
+        cpu_rows_reset(&self->rows);
         free(self->threads);
         free(self->scratches);
         free(self);
@@ -134,6 +135,14 @@ cpu_staged_photons(const backend_context *self)
 {
     (void)self;
     return 4096;
+}
+
+/** The workers need the cores. */
+static uint32_t
+cpu_copy_helpers(const backend_context *self)
+{
+    (void)self;
+    return 0;
 }
 
 static uint64_t
@@ -276,6 +285,7 @@ cpu_start(backend_context *self, const stage_view *view, const stage_plan *plan,
     self->view = *view;
     self->plan = *plan;
     self->hooks = *hooks;
+    TRY(cpu_rows_make(&self->rows, view->n_events));
     atomic_store_release_u32(&self->is_stopping, 0);
     self->n_scratches = 0;
     for (uint32_t i = 0; i < self->n_threads; ++i) {
@@ -316,6 +326,7 @@ static const backend_ops cpu_ops = {
     .default_slots = cpu_default_slots,
     .order_photons = cpu_order_photons,
     .staged_photons = cpu_staged_photons,
+    .copy_helpers = cpu_copy_helpers,
     .own_bytes = cpu_own_bytes,
     .batch_device = cpu_batch_device,
     .batch_fault = cpu_batch_fault,
@@ -330,8 +341,8 @@ static const backend_ops cpu_ops = {
     .order_publish = cpu_order_publish,
     .orders_done = cpu_orders_done,
     .event_cancel = cpu_event_cancel,
-    .rows_take = cpu_rows_take,
-    .blocks_done = cpu_blocks_done,
+    .block_take = cpu_block_take,
+    .block_give_back = cpu_block_give_back,
     .ledger = cpu_ledger,
     .event_close = cpu_event_close,
     .has_output = cpu_has_output,

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "backends/backend.h"
+#include "backends/cpu/cpu_rows.h"
 #include "backends/cpu/cpu_stages.h"
 #include "runtime/signal.h"
 
@@ -20,8 +21,7 @@ struct backend_context {
     backend_hooks hooks;
 
     /* Dispatch's own. */
-    uint64_t rows_due; // position in `row_ready` up to which blocks_done promised rows
-    bool has_rows_due;
+    cpu_rows rows;
 };
 
 /** The link's functions. */
@@ -33,8 +33,8 @@ void cpu_block_seal(backend_context *self, uint32_t slot, uint32_t block);
 void cpu_order_publish(backend_context *self, uint32_t index, const photon_order *order);
 uint32_t cpu_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max);
 void cpu_event_cancel(backend_context *self, uint32_t slot);
-uint32_t cpu_rows_take(backend_context *self, row *out_rows, uint32_t n_max);
-uint32_t cpu_blocks_done(backend_context *self, uint32_t *out_entries, uint32_t n_max);
+bool cpu_block_take(backend_context *self, block_rows *out_rows);
+void cpu_block_give_back(backend_context *self, const block_rows *rows);
 void cpu_ledger(const backend_context *self, uint32_t slot, uint64_t out_ledger[N_LEDGER]);
 void cpu_event_close(backend_context *self, uint32_t slot);
 bool cpu_has_output(const backend_context *self);

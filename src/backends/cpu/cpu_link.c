@@ -2,7 +2,7 @@
 /** The link between pipeline and workers: on the CPU both see the same memory. */
 #include "backends/cpu/cpu_context.h"
 
-enum { ROWS_AT_ONCE = 1024 };
+enum { ROWS_AT_ONCE = 1024, ENDED_AT_ONCE = 64 };
 
 chroma2_status
 cpu_event_open(
@@ -15,6 +15,7 @@ cpu_event_open(
     to->source_tables = tables->source_tables;
     to->track_ids = tables->track_ids;
     to->n_track_ids = tables->n_track_ids;
+    cpu_rows_open(&self->rows, slot);
     return CHROMA2_OK;
 }
 
@@ -57,42 +58,56 @@ cpu_event_cancel(backend_context *self, uint32_t slot)
     atomic_store_relaxed_u32(&self->view.events[slot].cancelled, 1);
 }
 
-/* A row ready on time may lie in the ring behind one whose worker has claimed its place and not yet
- * offered it. So an empty ring does not say that all rows of a block were taken; positions do. They
- * also bound the drain: rows that come meanwhile wait for the next one. */
-uint32_t
-cpu_rows_take(backend_context *self, row *out_rows, uint32_t n_max)
+/** Moves up to n_most rows from the ring to their blocks; returns how many. */
+static uint32_t
+rows_collect(backend_context *self, uint32_t n_most)
 {
-    const queue_view *const ready = &self->view.row_ready;
     uint32_t indices[ROWS_AT_ONCE];
-    uint32_t n_wanted = n_max < ROWS_AT_ONCE ? n_max : ROWS_AT_ONCE;
-    uint64_t n_due = 0;
-    if (self->has_rows_due) {
-        n_due = self->rows_due - atomic_load_relaxed_u64(&ready->control->head);
-        n_wanted = n_due < n_wanted ? (uint32_t)n_due : n_wanted;
-        self->has_rows_due = n_due > 0;
-    }
-    uint32_t n = queue_pop(ready, indices, n_wanted);
-    while (n == 0 && n_due > 0) {
-        pause_briefly(); // the worker is between two adjacent instructions
-        n = queue_pop(ready, indices, n_wanted);
-    }
+    const stage_view *const view = &self->view;
+    const uint32_t n =
+        queue_pop(&view->row_ready, indices, n_most < ROWS_AT_ONCE ? n_most : ROWS_AT_ONCE);
     for (uint32_t i = 0; i < n; ++i) {
-        out_rows[i] = self->view.rows[indices[i]];
+        cpu_rows_add(&self->rows, view->events, &view->rows[indices[i]]);
     }
-    queue_push(&self->view.row_free, indices, n);
+    queue_push(&view->row_free, indices, n);
     return n;
 }
 
-uint32_t
-cpu_blocks_done(backend_context *self, uint32_t *out_entries, uint32_t n_max)
+/* A row ready on time may lie in the ring behind one whose worker has claimed its place and not yet
+ * offered it. So an empty ring does not say that all rows of a block were taken; positions do. They
+ * also bound the work: rows that come meanwhile wait for the next call. */
+bool
+cpu_block_take(backend_context *self, block_rows *out_rows)
 {
-    const uint32_t n = queue_pop(&self->view.block_done, out_entries, n_max);
-    if (n > 0) {
-        self->rows_due = atomic_load_relaxed_u64(&self->view.row_ready.control->tail);
-        self->has_rows_due = true;
+    const queue_view *const ready = &self->view.row_ready;
+    uint32_t entries[ENDED_AT_ONCE];
+    uint64_t n_left = queue_depth(ready);
+    while (self->rows.full == NO_ENTRY && n_left > 0) {
+        const uint32_t n =
+            rows_collect(self, n_left < ROWS_AT_ONCE ? (uint32_t)n_left : ROWS_AT_ONCE);
+        n_left = n > 0 ? n_left - n : 0;
     }
-    return n;
+    if (self->rows.full == NO_ENTRY && self->rows.n_due == 0) {
+        const uint32_t n_ended = queue_pop(&self->view.block_done, entries, ENDED_AT_ONCE);
+        const uint64_t due = atomic_load_relaxed_u64(&ready->control->tail);
+        while (n_ended > 0 && atomic_load_relaxed_u64(&ready->control->head) < due) {
+            const uint64_t n = due - atomic_load_relaxed_u64(&ready->control->head);
+            if (rows_collect(self, n < ROWS_AT_ONCE ? (uint32_t)n : ROWS_AT_ONCE) == 0) {
+                pause_briefly(); // the worker is between two adjacent instructions
+            }
+        }
+        for (uint32_t i = 0; i < n_ended; ++i) {
+            cpu_rows_end(&self->rows, self->view.events, entries[i]);
+        }
+    }
+    return cpu_rows_take(&self->rows, self->view.events, out_rows);
+}
+
+void
+cpu_block_give_back(backend_context *self, const block_rows *rows)
+{
+    (void)self; // the columns are used again by the next block
+    (void)rows;
 }
 
 void

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/cuda/cuda_device.h"
 #include "backends/cuda/cuda_rung.h"
@@ -50,8 +51,8 @@ cuda_close(backend_context *self)
         return;
     }
     cudaSetDevice(self->device);
-    cudaGraphExec_t const ready[] = {self->graph_exec, self->resident_exec};
-    cudaGraph_t const graphs[] = {self->graph, self->resident_graph};
+    cudaGraphExec_t const ready[] = {self->graph_exec, self->resident_exec, self->rows_exec};
+    cudaGraph_t const graphs[] = {self->graph, self->resident_graph, self->rows_graph};
     for (size_t i = 0; i < sizeof graphs / sizeof graphs[0]; ++i) {
         if (ready[i] != NULL) {
             cudaGraphExecDestroy(ready[i]);
@@ -61,6 +62,7 @@ cuda_close(backend_context *self)
         }
     }
     cuda_link_destroy(self);
+    cuda_rows_destroy(self);
     cudaFree(self->view.plan);
     cudaFree(self->heap.base);
     cudaFree(self->rung_memory);
@@ -187,11 +189,20 @@ cuda_staged_photons(const backend_context *self)
     return CUDA_STAGED_PHOTONS;
 }
 
+/** A few of the host's cores, which have little else to do, fill the memory's bandwidth. */
+static uint32_t
+cuda_copy_helpers(const backend_context *self)
+{
+    (void)self;
+    const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return n_cores >= 8 ? 3u : 0u;
+}
+
 static uint64_t
 cuda_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events)
 {
     (void)self;
-    return (uint64_t)CUDA_N_MIRRORS * n_rows * sizeof(row) + CUDA_HEAP_BYTES +
+    return cuda_rows_device_bytes(n_rows, n_events) + CUDA_HEAP_BYTES +
            (uint64_t)n_events * (CUDA_CELL_BYTES + sizeof(uint64_t)) +
            sizeof(float) * CUDA_MAX_ORDERS * CUDA_STAGED_PHOTONS * STAGED_MAX_FLOATS;
 }
@@ -243,6 +254,7 @@ cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan
         "session.lifetime is \"session\" and session.kernel is \"%s\", which ends with its epoch",
         self->rung->name);
     TRY(cuda_link_create(self));
+    TRY(cuda_rows_create(self));
     TRY(self->device_memory.allocate(self, sizeof(cuda_plan), 256, &memory));
     self->view.plan = (cuda_plan *)memory;
     {
@@ -300,6 +312,7 @@ cuda_ops_make(void)
     ops.default_slots = cuda_default_slots;
     ops.order_photons = cuda_order_photons;
     ops.staged_photons = cuda_staged_photons;
+    ops.copy_helpers = cuda_copy_helpers;
     ops.own_bytes = cuda_own_bytes;
     ops.batch_device = cuda_batch_device;
     ops.batch_fault = cuda_batch_fault;
@@ -314,8 +327,8 @@ cuda_ops_make(void)
     ops.order_publish = cuda_order_publish;
     ops.orders_done = cuda_orders_done;
     ops.event_cancel = cuda_event_cancel;
-    ops.rows_take = cuda_rows_take;
-    ops.blocks_done = cuda_blocks_done;
+    ops.block_take = cuda_block_take;
+    ops.block_give_back = cuda_block_give_back;
     ops.ledger = cuda_ledger;
     ops.event_close = cuda_event_close;
     ops.has_output = cuda_has_output;

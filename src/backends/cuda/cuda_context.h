@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "backends/backend.h"
+#include "backends/cuda/cuda_rows.h"
 #include "runtime/signal.h"
 
 /** Leaves through `out` with DEVICE_LOST or OUT_OF_MEMORY if a CUDA call fails. */
@@ -23,15 +24,13 @@ chroma2_status cuda_status(cudaError_t error, const char *call);
 enum {
     CUDA_MAX_COMMANDS = 8192, // of an epoch
     CUDA_MAX_ORDERS = 64,
-    CUDA_MAX_DONE = 8192,
     CUDA_ORDER_IDS = 4096,
     CUDA_CELL_BYTES = 1024,      // an event's tables that need no copy of their own
     CUDA_STAGED_PHOTONS = 32768, // of an order that brings columns
     CUDA_URGENT_PHOTONS = 4096,  // an order so small ends the epoch under way
-    CUDA_DIRECT_ROWS = 4096,     // as many rows go to the host's mirror without a copy
-    CUDA_N_MIRRORS = 2,
-    CUDA_HEAP_BYTES = 32 << 20, // sources and tables of the events in flight
+    CUDA_HEAP_BYTES = 32 << 20,  // sources and tables of the events in flight
     CUDA_EPOCH_NS = 4000000,
+    CUDA_SHORT_EPOCH_NS = 500000,
     CUDA_AWAKE_NS = 200000, // an epoch is waited for awake so long
     CUDA_PARK_NS = 1000000, // a propagate that stays leaves after so long without photons
     CUDA_NAP_NS = 100000,   // and while it works the other stages look so often
@@ -56,8 +55,8 @@ typedef struct cuda_command {
 /** Written by the host before an epoch, in mapped memory; `wanted` while it runs too. */
 typedef struct cuda_control {
     uint32_t n_commands;
-    uint32_t n_rows_room;   // rows that the epoch's outbox takes, 0: both are still on their way
-    uint32_t outbox;        // which
+    uint32_t has_room;      // 1: the epoch may fill a batch of rows
+    uint32_t batch;         // which
     uint32_t n_event_slots; // slots [0, n) may be in use
     uint64_t epoch_ns;      // propagate ends about then
     uint32_t wanted;        // 1: commands wait, so propagate ends soon
@@ -78,17 +77,14 @@ enum cuda_moment {
 
 /** Written by the device at the end of an epoch, in mapped memory. */
 typedef struct cuda_status_page {
-    uint32_t n_orders_done, n_blocks_done;
-    uint32_t n_rows;        // put into the outbox
-    uint32_t n_rows_left;   // still in the ring
-    uint32_t n_blocks_left; // ended, not told yet
-    uint64_t rows_due;      // positions of the ring that hold the rows of the blocks told here
-    uint64_t rows_end;      // positions up to which rows have gone to outboxes
+    uint32_t n_orders_done;
+    uint32_t n_segments, n_rows; // of the batch
+    uint32_t n_of_table[N_ROW_TABLES];
+    uint32_t n_rows_left; // rows and blocks that the next epoch could take further
     uint32_t active, spawning, spawn, finished, free_slots, orders_waiting;
     uint32_t n_propagated;                  // photons that propagate found
     uint64_t began_ns[N_MOMENTS], ended_ns; // by the device's clock
     uint32_t orders_done[CUDA_MAX_ORDERS];
-    uint32_t blocks_done[CUDA_MAX_DONE];
 } cuda_status_page;
 
 /** What the small kernels plan for the wide ones, in device memory. */
@@ -98,8 +94,6 @@ typedef struct cuda_plan {
     uint64_t first_active;        // and where they go in `active`, if all are alive: n_bulk > 0
     uint32_t n_bulk;
     uint32_t order[CUDA_MAX_ORDERS], first_of_order[CUDA_MAX_ORDERS + 1];
-    uint32_t n_rows;
-    uint64_t first_ready, first_row_free;
     uint32_t n_emit, n_compact;
     uint64_t end_ns;       // of propagate
     uint32_t leaves_dry;   // 1: photons wait for slots, so propagate ends when `active` is empty
@@ -124,8 +118,7 @@ typedef struct cuda_view {
     uint64_t *ledgers;                // mapped, [n_events, N_LEDGER]
     unsigned char *cells;             // [n_events, CUDA_CELL_BYTES] sources of small events
     const unsigned char *cell_images; // mapped, likewise
-    row *outbox[CUDA_N_MIRRORS];      // rows on their way to the host's mirrors
-    row *mirror[CUDA_N_MIRRORS];      // these, mapped
+    cuda_rows_view rows;
 } cuda_view;
 
 /** A piece of a fixed region of device memory lent to an event. */
@@ -145,19 +138,14 @@ typedef struct cuda_order_copy {
     uint32_t index, slot;
 } cuda_order_copy;
 
-/** Rows on the host, as an epoch made them. */
-typedef struct cuda_mirror {
-    row *rows; // pinned, [n_rows]
-    uint32_t n, n_taken;
-    uint64_t rows_end; // of the status page
+/** Rows on the host, as an epoch let them go. */
+typedef struct cuda_batch {
+    unsigned char *bytes;   // pinned: the columns, as in its outbox
+    cuda_segment *segments; // pinned, [n_segments]
+    uint32_t n_segments, n_taken;
+    uint32_t n_of_table[N_ROW_TABLES];
     bool is_filled;
-} cuda_mirror;
-
-/** A block whose photons have all ended. */
-typedef struct cuda_ended_block {
-    uint64_t rows_due; // its rows have come when as many rows have
-    uint32_t entry;
-} cuda_ended_block;
+} cuda_batch;
 
 struct backend_context {
     int device;
@@ -220,13 +208,15 @@ struct backend_context {
     cuda_command ready_orders[CUDA_MAX_ORDERS];
     uint32_t n_ready_orders;
 
-    cuda_mirror mirror[CUDA_N_MIRRORS];
-    uint32_t mirror_first;         // oldest mirror with rows, or on its way
-    uint32_t n_mirrors_full;       // and those on their way
-    uint64_t rows_arrived;         // that have come to mirrors, since the start
-    uint32_t *orders_done;         // fifo
-    cuda_ended_block *blocks_done; // fifo
-    uint32_t n_orders_done, n_blocks_done, done_capacity;
+    cuda_batch batch[CUDA_N_BATCHES];
+    uint32_t first_batch; // oldest one that is full, or on its way
+    uint32_t n_batches;   // full ones, and those on their way
+    void *rows_memory;    // of view.rows
+    cudaGraph_t rows_graph;
+    cudaGraphExec_t rows_exec;
+    cudaEvent_t rows_ready;
+    uint32_t *orders_done; // fifo
+    uint32_t n_orders_done;
     chroma2_status fault;
 };
 
@@ -249,6 +239,17 @@ chroma2_status cuda_batch_pack(backend_context *self, const photon_order *order,
 bool cuda_batch_fault(backend_context *self, uint32_t slot, const chroma2_photon_batch *batch,
     batch_of_one *alone, uint64_t *out_index);
 
+/* Rows: memory, the last kernels of an epoch, and the graph of large batches. */
+uint64_t cuda_rows_device_bytes(uint32_t n_rows, uint32_t n_events);
+chroma2_status cuda_rows_create(backend_context *self);
+void cuda_rows_destroy(backend_context *self);
+chroma2_status cuda_rows_touch(void);
+chroma2_status cuda_rows_enqueue(backend_context *self, cudaStream_t stream);
+chroma2_status cuda_rows_capture(backend_context *self);
+/* Their sort, for batches of any size. */
+chroma2_status cuda_sort_touch(void);
+chroma2_status cuda_sort_enqueue(backend_context *self, cudaStream_t stream);
+
 /* The driver: a thread that runs one epoch after the other. */
 extern const char *const cuda_lanes[]; // of the trace
 chroma2_status cuda_driver_start(backend_context *self);
@@ -263,8 +264,8 @@ void cuda_block_seal(backend_context *self, uint32_t slot, uint32_t block);
 void cuda_order_publish(backend_context *self, uint32_t index, const photon_order *order);
 uint32_t cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max);
 void cuda_event_cancel(backend_context *self, uint32_t slot);
-uint32_t cuda_rows_take(backend_context *self, row *out_rows, uint32_t n_max);
-uint32_t cuda_blocks_done(backend_context *self, uint32_t *out_entries, uint32_t n_max);
+bool cuda_block_take(backend_context *self, block_rows *out_rows);
+void cuda_block_give_back(backend_context *self, const block_rows *rows);
 void cuda_ledger(const backend_context *self, uint32_t slot, uint64_t out_ledger[N_LEDGER]);
 void cuda_event_close(backend_context *self, uint32_t slot);
 bool cuda_has_output(const backend_context *self);
@@ -272,7 +273,7 @@ bool cuda_has_orders_done(const backend_context *self);
 void cuda_gauges(backend_context *self);
 
 /** Takes what an epoch's status page says into the link, and sends its rows on their way. */
-chroma2_status cuda_link_receive(backend_context *self, uint32_t mirror);
+chroma2_status cuda_link_receive(backend_context *self);
 /** Moves waiting commands to the mapped buffer, orders once their columns are on the device.
  *  must_wait  true: nothing else is to do, so the epoch itself waits for columns under way */
 chroma2_status cuda_link_send(backend_context *self, bool must_wait, uint32_t *out_n);

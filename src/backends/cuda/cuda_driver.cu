@@ -10,11 +10,14 @@
 
 /** True if the last epoch left something that another one could move. */
 static bool
-epoch_has_work(const backend_context *self)
+epoch_has_work(backend_context *self)
 {
     const cuda_status_page *const page = self->status;
+    pthread_mutex_lock(&self->mutex);
+    const bool has_room = self->n_batches < CUDA_N_BATCHES; // else the host must take rows first
+    pthread_mutex_unlock(&self->mutex);
     return page->active > 0 || page->spawning > 0 || page->spawn > 0 || page->finished > 0 ||
-           page->orders_waiting > 0 || page->n_rows_left > 0 || page->n_blocks_left > 0;
+           page->orders_waiting > 0 || (page->n_rows_left > 0 && has_room);
 }
 
 const char *const cuda_lanes[] = {
@@ -96,19 +99,22 @@ epoch_run(backend_context *self, uint32_t n_commands)
     profile_begin("epoch");
     cuda_control *const control = self->control;
     pthread_mutex_lock(&self->mutex);
-    control->outbox = (self->mirror_first + self->n_mirrors_full) % CUDA_N_MIRRORS;
-    control->n_rows_room = self->n_mirrors_full < CUDA_N_MIRRORS ? self->view.stage.n_rows : 0u;
+    control->batch = (self->first_batch + self->n_batches) % CUDA_N_BATCHES;
+    control->has_room = self->n_batches < CUDA_N_BATCHES ? 1u : 0u;
     control->n_event_slots = self->n_event_slots;
     pthread_mutex_unlock(&self->mutex);
     control->n_commands = n_commands;
-    control->epoch_ns = self->epoch_ns;
+    // blocks that found no room in the last batch wait for this epoch's
+    control->epoch_ns = self->status->n_rows_left > 0 && self->epoch_ns > CUDA_SHORT_EPOCH_NS
+                            ? (uint64_t)CUDA_SHORT_EPOCH_NS
+                            : self->epoch_ns;
     CUDA_TRY(cudaGraphLaunch(self->graph_exec, self->epoch_stream));
     CUDA_TRY(cudaEventRecord(self->epoch_done, self->epoch_stream));
     TRY(epoch_wait(self));
     if (self->hooks.span != NULL) {
         epoch_trace(self, clock_now_ns());
     }
-    TRY(cuda_link_receive(self, control->outbox));
+    TRY(cuda_link_receive(self));
 out:
     profile_end();
     return status;
@@ -116,7 +122,7 @@ out:
 
 /** True while a photon is anywhere: the ring of free slots misses its slot. */
 static bool
-has_photons(const backend_context *self)
+has_photons(backend_context *self)
 {
     return epoch_has_work(self) ||
            self->status->free_slots < self->view.stage.n_slots - MAX_LINEAGE_LEVELS;
@@ -169,6 +175,19 @@ out:
     return status;
 }
 
+/** Rows may still be on their way when there is nothing else to do: whether that went well. */
+static chroma2_status
+rows_check(backend_context *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    const cudaError_t sent = cudaStreamQuery(self->out_stream);
+    if (sent != cudaErrorNotReady) {
+        CUDA_TRY(sent);
+    }
+out:
+    return status;
+}
+
 /** One round: an epoch if there is anything to do for it. */
 static chroma2_status
 driver_round(backend_context *self)
@@ -186,10 +205,11 @@ driver_round(backend_context *self)
             TRY(resident_start(self));
         }
         TRY(epoch_run(self, n_commands));
-        if (self->is_resident && self->status->n_rows + self->status->n_blocks_done == 0) {
+        if (self->is_resident && self->status->n_segments == 0) {
             wake_signal_wait(&self->work, seen, CUDA_NAP_NS);
         }
     } else {
+        TRY(rows_check(self));
         wake_signal_wait(&self->work, seen, CUDA_PARK_NS);
         if (wake_signal_count(&self->work) == seen) {
             TRY(resident_park(self));

@@ -2,7 +2,7 @@
 /** The stages around propagate as kernels, and the graphs of an epoch and of a propagate that stays:
  *
  *    commands -> emit_secondary -> plan -> compact + initialize -> propagate -> postprocess
- *      -> settle -> rows out -> status
+ *      -> rows (cuda_rows.cu) -> status
  *
  *  Small kernels of one block plan bulk claims for the wide ones, so that rings are touched once
  *  for a whole stage. Nothing else runs meanwhile, so plans hold. Children come before primaries:
@@ -43,6 +43,7 @@ command_do(const cuda_view *whole, const cuda_command *command)
     case COMMAND_EVENT_OPEN:
         *event = whole->event_images[command->slot];
         cell_take(whole, command->slot, (uint32_t)command->n);
+        whole->rows.turn[command->slot] = 0;
         break;
     case COMMAND_EVENT_CANCEL:
         atomic_store_relaxed_u32(&event->cancelled, 1u);
@@ -372,56 +373,6 @@ settle_orders(const stage_view *view, const cuda_plan *plan, cuda_status_page *s
     status->n_orders_done = queue_pop(&view->order_done, status->orders_done, CUDA_MAX_ORDERS);
 }
 
-/** One block. First the blocks of photons that have ended are told, then rows are claimed for the
- *  outbox: a propagate that stays may add to both meanwhile, and the rows of a block come before it
- *  ends, so they lie below `rows_due`. */
-__global__ static void
-kernel_settle(const __grid_constant__ cuda_view whole)
-{
-    CUDA_SHARED(uint64_t, claim); // blocks: first and n
-    const stage_view *const view = &whole.stage;
-    cuda_plan *const plan = whole.plan;
-    cuda_status_page *const status = whole.status;
-    if (threadIdx.x == 0) {
-        stage_times_add(&view->metrics, plan);
-        claim[0] = 0;
-        claim[1] = queue_pop_claim(&view->block_done, CUDA_MAX_DONE, &claim[0]);
-        settle_orders(view, plan, status);
-    }
-    __syncthreads();
-    for (uint32_t i = threadIdx.x; i < claim[1]; i += blockDim.x) {
-        status->blocks_done[i] = queue_pop_at(&view->block_done, claim[0] + i);
-    }
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        status->n_blocks_done = (uint32_t)claim[1];
-        status->rows_due = atomic_load_relaxed_u64(&view->row_ready.control->tail);
-        plan->n_rows = 0;
-        if (whole.control->n_rows_room > 0) {
-            plan->n_rows =
-                queue_pop_claim(&view->row_ready, whole.control->n_rows_room, &plan->first_ready);
-            plan->first_row_free = queue_push_claim(&view->row_free, plan->n_rows);
-        }
-        status->n_rows = plan->n_rows;
-        status->rows_end = atomic_load_relaxed_u64(&view->row_ready.control->head);
-    }
-}
-
-__global__ static void
-kernel_rows_out(const __grid_constant__ cuda_view whole)
-{
-    const stage_view *const view = &whole.stage;
-    const cuda_plan *const plan = whole.plan;
-    const uint32_t which = whole.control->outbox;
-    row *const outbox = plan->n_rows > CUDA_DIRECT_ROWS ? whole.outbox[which] : whole.mirror[which];
-    const uint32_t stride = gridDim.x * blockDim.x;
-    for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < plan->n_rows; i += stride) {
-        const uint32_t index = queue_pop_at(&view->row_ready, plan->first_ready + i);
-        outbox[i] = view->rows[index];
-        queue_push_at(&view->row_free, plan->first_row_free + i, index);
-    }
-}
-
 static __device__ void
 gauge_set(const stage_view *view, metric_id depth, metric_id high_water, uint32_t value)
 {
@@ -458,11 +409,12 @@ kernel_status(const __grid_constant__ cuda_view whole)
     if (blockIdx.x != 0 || threadIdx.x != 0) {
         return;
     }
-    queue_push_publish(&view->row_free, whole.plan->n_rows);
     status->free_slots = queue_depth(&view->free);
     __threadfence(); // a propagate that stays gives a slot back after its row and its block
-    status->n_rows_left = queue_depth(&view->row_ready);
-    status->n_blocks_left = queue_depth(&view->block_done);
+    status->n_rows_left =
+        whole.rows.plan->n_left + queue_depth(&view->row_ready) + queue_depth(&view->block_done);
+    stage_times_add(&view->metrics, whole.plan);
+    settle_orders(view, whole.plan, status);
     status->active = queue_depth(&view->active);
     status->spawning = queue_depth(&view->spawning);
     status->spawn = queue_depth(&view->spawn);
@@ -473,10 +425,11 @@ kernel_status(const __grid_constant__ cuda_view whole)
     gauge_set(view, METRIC_spawning_depth, METRIC_spawning_high_water, status->spawning);
     gauge_set(view, METRIC_finished_depth, METRIC_finished_high_water, status->finished);
     gauge_set(view, METRIC_free_depth, METRIC_free_high_water, status->free_slots);
-    gauge_set(view, METRIC_rows_depth, METRIC_rows_high_water, status->n_rows_left);
+    gauge_set(view, METRIC_rows_depth, METRIC_rows_high_water,
+        queue_depth(&view->row_ready) + whole.rows.plan->n_pending);
     moments_tell(&view->metrics, whole.plan, status,
         status->free_slots < view->n_slots - MAX_LINEAGE_LEVELS || status->orders_waiting > 0 ||
-            status->n_rows_left > 0 || status->n_blocks_left > 0);
+            status->n_rows_left > 0);
 }
 
 static chroma2_status
@@ -490,8 +443,7 @@ epoch_touch(void)
     TRY(cuda_touch(kernel_compact_initialize));
     TRY(cuda_touch(kernel_clock));
     TRY(cuda_touch(kernel_postprocess));
-    TRY(cuda_touch(kernel_settle));
-    TRY(cuda_touch(kernel_rows_out));
+    TRY(cuda_rows_touch());
     TRY(cuda_touch(kernel_status));
     TRY(cuda_intersect_touch());
     TRY(cuda_batch_touch());
@@ -518,14 +470,13 @@ cuda_epoch_capture(backend_context *self)
         TRY(self->rung->enqueue(self, stream));
     }
     CUDA_TRY(cuda_launch(kernel_postprocess, wide, STAGE_THREADS, 0, stream, self->view));
-    CUDA_TRY(
-        cuda_launch(kernel_settle, 1, STAGE_THREADS, 2 * sizeof(uint64_t), stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_rows_out, wide, STAGE_THREADS, 0, stream, self->view));
+    TRY(cuda_rows_enqueue(self, stream));
     CUDA_TRY(cuda_launch(kernel_status, 4, STAGE_THREADS, 0, stream, self->view));
     CUDA_TRY(cudaStreamEndCapture(stream, &self->graph));
     CUDA_TRY(cudaGraphInstantiate(&self->graph_exec, self->graph, 0));
     CUDA_TRY(cudaGraphUpload(self->graph_exec, stream));
     CUDA_TRY(cudaStreamSynchronize(stream));
+    TRY(cuda_rows_capture(self));
 out:
     return status;
 }

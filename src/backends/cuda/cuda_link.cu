@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** The link between pipeline and device: commands go in a batch at the start of an epoch, outcomes
- *  come in a page at its end, rows in mirrors that are lent out in turn. */
+ *  come in a page at its end, rows as batches of columns that are lent out block by block. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -264,13 +264,6 @@ cuda_event_close(backend_context *self, uint32_t slot)
     pthread_mutex_unlock(&self->mutex);
 }
 
-/** Whether block `i` of the fifo can be told: all its rows are in mirrors. The mutex is held. */
-static bool
-has_block_to_tell(const backend_context *self, uint32_t i)
-{
-    return i < self->n_blocks_done && self->blocks_done[i].rows_due <= self->rows_arrived;
-}
-
 uint32_t
 cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max)
 {
@@ -284,47 +277,54 @@ cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max)
     return n;
 }
 
-uint32_t
-cuda_blocks_done(backend_context *self, uint32_t *out_entries, uint32_t n_max)
+/** The oldest batch if its rows have come, else NULL. Only dispatch takes from it. */
+static cuda_batch *
+batch_at_hand(backend_context *self)
 {
-    uint32_t n = 0;
     pthread_mutex_lock(&self->mutex);
-    while (n < n_max && has_block_to_tell(self, n)) {
-        out_entries[n] = self->blocks_done[n].entry;
-        ++n;
-    }
-    self->n_blocks_done -= n;
-    memmove(
-        self->blocks_done, self->blocks_done + n, self->n_blocks_done * sizeof *self->blocks_done);
+    cuda_batch *const batch = &self->batch[self->first_batch];
+    const bool has_come = self->n_batches > 0 && batch->is_filled;
     pthread_mutex_unlock(&self->mutex);
-    return n;
+    return has_come ? batch : NULL;
 }
 
-uint32_t
-cuda_rows_take(backend_context *self, row *out_rows, uint32_t n_max)
+/** Lends the columns of one segment. A batch also lies on the device, in its outbox, until it is
+ *  given back: there a result that stays on the device would find the same columns. */
+bool
+cuda_block_take(backend_context *self, block_rows *out_rows)
 {
-    uint32_t n = 0;
-    bool has_emptied = false;
-    profile_begin("rows out");
-    pthread_mutex_lock(&self->mutex);
-    cuda_mirror *const mirror = &self->mirror[self->mirror_first];
-    if (self->n_mirrors_full > 0 && mirror->is_filled) {
-        const uint32_t left = mirror->n - mirror->n_taken;
-        n = left < n_max ? left : n_max;
-        memcpy(out_rows, mirror->rows + mirror->n_taken, n * sizeof *out_rows);
-        mirror->n_taken += n;
-        if (n == left) {
-            self->mirror_first = (self->mirror_first + 1) % CUDA_N_MIRRORS;
-            --self->n_mirrors_full;
-            has_emptied = true;
-        }
+    size_t first[N_ROW_TABLES];
+    const cuda_batch *const batch = batch_at_hand(self);
+    if (batch == NULL) {
+        return false;
     }
-    pthread_mutex_unlock(&self->mutex);
-    if (has_emptied) {
+    const cuda_segment *const segment = &batch->segments[batch->n_taken];
+    memset(out_rows, 0, sizeof *out_rows);
+    out_rows->slot = segment->entry / MAX_OPEN_BLOCKS;
+    out_rows->block = segment->entry % MAX_OPEN_BLOCKS;
+    out_rows->is_last = segment->is_last != 0;
+    cuda_batch_bytes(batch->n_of_table, first);
+    for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
+        const row_columns all =
+            row_columns_lay(batch->bytes + first[table], table, batch->n_of_table[table]);
+        out_rows->rows.n[table] = segment->n[table];
+        out_rows->rows.columns[table] = row_columns_from(&all, segment->first[table]);
+    }
+    return true;
+}
+
+void
+cuda_block_give_back(backend_context *self, const block_rows *rows)
+{
+    cuda_batch *const batch = batch_at_hand(self);
+    (void)rows;
+    if (++batch->n_taken == batch->n_segments) {
+        pthread_mutex_lock(&self->mutex);
+        self->first_batch = (self->first_batch + 1) % CUDA_N_BATCHES;
+        --self->n_batches;
+        pthread_mutex_unlock(&self->mutex);
         wake_signal_raise(&self->work);
     }
-    profile_end();
-    return n;
 }
 
 void
@@ -340,8 +340,7 @@ cuda_has_output(const backend_context *self)
 {
     backend_context *const mutable_self = (backend_context *)self;
     pthread_mutex_lock(&mutable_self->mutex);
-    const bool answer = has_block_to_tell(self, 0) ||
-                        (self->n_mirrors_full > 0 && self->mirror[self->mirror_first].is_filled);
+    const bool answer = self->n_batches > 0 && self->batch[self->first_batch].is_filled;
     pthread_mutex_unlock(&mutable_self->mutex);
     return answer;
 }
@@ -415,62 +414,101 @@ out:
     return status;
 }
 
-/** The rows of the oldest mirror on its way have come: they and the blocks they end can be told. */
+/** The rows of the oldest batch on its way have come. */
 static void
-mirror_arrived(void *context)
+batch_arrived(void *context)
 {
     backend_context *const self = (backend_context *)context;
     pthread_mutex_lock(&self->mutex);
-    uint32_t i = self->mirror_first;
-    while (self->mirror[i].is_filled) {
-        i = (i + 1) % CUDA_N_MIRRORS;
+    uint32_t i = self->first_batch;
+    while (self->batch[i].is_filled) {
+        i = (i + 1) % CUDA_N_BATCHES;
     }
-    self->mirror[i].is_filled = true;
-    self->rows_arrived = self->mirror[i].rows_end;
+    self->batch[i].is_filled = true;
     pthread_mutex_unlock(&self->mutex);
     self->hooks.moved(self->hooks.context);
 }
 
-/** Takes the outcomes of an epoch. The mutex is held. */
-static void
-outcomes_note(backend_context *self, uint32_t mirror)
+static int
+segment_by_entry(const void *a, const void *b)
 {
-    const cuda_status_page *const page = self->status;
-    memcpy(self->orders_done + self->n_orders_done, page->orders_done,
-        page->n_orders_done * sizeof(uint32_t));
-    self->n_orders_done += page->n_orders_done;
-    for (uint32_t i = 0; i < page->n_blocks_done; ++i) {
-        cuda_ended_block *const block = &self->blocks_done[self->n_blocks_done++];
-        block->entry = page->blocks_done[i];
-        block->rows_due = page->rows_due;
+    const uint32_t entry_a = ((const cuda_segment *)a)->entry;
+    const uint32_t entry_b = ((const cuda_segment *)b)->entry;
+    return (entry_a > entry_b) - (entry_a < entry_b);
+}
+
+static int
+segment_by_place(const void *a, const void *b)
+{
+    const cuda_segment *const sa = (const cuda_segment *)a;
+    const cuda_segment *const sb = (const cuda_segment *)b;
+    const uint32_t slot_a = sa->entry / MAX_OPEN_BLOCKS;
+    const uint32_t slot_b = sb->entry / MAX_OPEN_BLOCKS;
+    return slot_a != slot_b ? (slot_a > slot_b) - (slot_a < slot_b)
+                            : (sa->place > sb->place) - (sa->place < sb->place);
+}
+
+/** Finds where the rows of each segment lie, by entry, and puts segments in the order of blocks. */
+static void
+batch_note(cuda_batch *batch, const cuda_status_page *page)
+{
+    uint32_t first[N_ROW_TABLES] = {0, 0, 0};
+    batch->n_segments = page->n_segments;
+    batch->n_taken = 0;
+    qsort(batch->segments, batch->n_segments, sizeof *batch->segments, segment_by_entry);
+    for (uint32_t i = 0; i < batch->n_segments; ++i) {
+        for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
+            batch->segments[i].first[table] = first[table];
+            first[table] += batch->segments[i].n[table];
+        }
     }
-    if (page->n_rows > 0) {
-        cuda_mirror *const filling = &self->mirror[mirror];
-        filling->n = page->n_rows;
-        filling->n_taken = 0;
-        filling->is_filled = false;
-        filling->rows_end = page->rows_end;
-        ++self->n_mirrors_full;
+    qsort(batch->segments, batch->n_segments, sizeof *batch->segments, segment_by_place);
+    for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
+        batch->n_of_table[table] = page->n_of_table[table];
     }
 }
 
-chroma2_status
-cuda_link_receive(backend_context *self, uint32_t mirror)
+/** Sorts a large batch behind its epoch and copies its columns beside the next one. */
+static chroma2_status
+batch_send(backend_context *self, uint32_t which)
 {
     chroma2_status status = CHROMA2_OK;
-    const uint32_t n_rows = self->status->n_rows;
+    size_t first[N_ROW_TABLES];
+    const size_t size_bytes = cuda_batch_bytes(self->batch[which].n_of_table, first);
+    CUDA_TRY(cudaGraphLaunch(self->rows_exec, self->epoch_stream));
+    CUDA_TRY(cudaEventRecord(self->rows_ready, self->epoch_stream));
+    CUDA_TRY(cudaStreamWaitEvent(self->out_stream, self->rows_ready, 0));
+    CUDA_TRY(cudaMemcpyAsync(self->batch[which].bytes, self->view.rows.outbox[which], size_bytes,
+        cudaMemcpyDeviceToHost, self->out_stream));
+    CUDA_TRY(cudaLaunchHostFunc(self->out_stream, batch_arrived, self));
+out:
+    return status;
+}
+
+chroma2_status
+cuda_link_receive(backend_context *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    const cuda_status_page *const page = self->status;
+    const uint32_t which = self->control->batch;
+    cuda_batch *const batch = &self->batch[which];
+    const bool is_large = page->n_rows > CUDA_DIRECT_ROWS;
+    if (page->n_segments > 0) {
+        batch_note(batch, page);
+    }
     pthread_mutex_lock(&self->mutex);
-    outcomes_note(self, mirror);
+    memcpy(self->orders_done + self->n_orders_done, page->orders_done,
+        page->n_orders_done * sizeof(uint32_t));
+    self->n_orders_done += page->n_orders_done;
+    if (page->n_segments > 0) {
+        batch->is_filled = !is_large;
+        ++self->n_batches;
+    }
     pthread_mutex_unlock(&self->mutex);
-    if (n_rows > CUDA_DIRECT_ROWS) {
-        CUDA_TRY(cudaMemcpyAsync(self->mirror[mirror].rows, self->view.outbox[mirror],
-            n_rows * sizeof(row), cudaMemcpyDeviceToHost, self->out_stream));
+    if (is_large) {
+        TRY(batch_send(self, which));
     }
-    if (n_rows > 0) { // in the order of the stream, also those that the kernel wrote itself
-        CUDA_TRY(cudaLaunchHostFunc(self->out_stream, mirror_arrived, self));
-    } else {
-        self->hooks.moved(self->hooks.context);
-    }
+    self->hooks.moved(self->hooks.context);
 out:
     return status;
 }
@@ -496,16 +534,7 @@ cuda_link_create(backend_context *self)
     PINNED(self->cell_images, unsigned char, n_events *(size_t)CUDA_CELL_BYTES);
     TRY(self->device_memory.allocate(self, n_events * (size_t)CUDA_CELL_BYTES, 128, &memory));
     self->view.cells = (unsigned char *)memory;
-    for (int i = 0; i < CUDA_N_MIRRORS; ++i) {
-        PINNED(self->mirror[i].rows, row, self->view.stage.n_rows);
-        self->view.mirror[i] = self->mirror[i].rows;
-    }
 #undef PINNED
-    for (int i = 0; i < CUDA_N_MIRRORS; ++i) {
-        TRY(self->device_memory.allocate(
-            self, (size_t)self->view.stage.n_rows * sizeof(row), 128, &memory));
-        self->view.outbox[i] = (row *)memory;
-    }
     self->staged_floats = (size_t)CUDA_STAGED_PHOTONS * STAGED_MAX_FLOATS;
     TRY(self->device_memory.allocate(
         self, CUDA_MAX_ORDERS * self->staged_floats * sizeof(float), 128, &memory));
@@ -513,9 +542,7 @@ cuda_link_create(backend_context *self)
     for (int i = 0; i < CUDA_MAX_ORDERS; ++i) {
         CUDA_TRY(cudaEventCreateWithFlags(&self->order_copied[i], cudaEventDisableTiming));
     }
-    self->done_capacity = n_events * MAX_OPEN_BLOCKS + CUDA_MAX_DONE;
     self->orders_done = (uint32_t *)calloc(2 * CUDA_MAX_ORDERS, sizeof(uint32_t));
-    self->blocks_done = (cuda_ended_block *)calloc(self->done_capacity, sizeof(cuda_ended_block));
     self->event_ranges = (cuda_range *)calloc(n_events, sizeof(cuda_range));
     self->batches = (chroma2_photon_batch *)calloc(n_events, sizeof(chroma2_photon_batch));
     TRY(self->device_memory.allocate(self, n_events * sizeof(uint64_t), 128, &memory));
@@ -523,8 +550,8 @@ cuda_link_create(backend_context *self)
     CUDA_TRY(cudaEventCreateWithFlags(&self->batch_ready, cudaEventDisableTiming));
     self->heap.taken = (cuda_range *)calloc(n_events + 1, sizeof(cuda_range));
     self->heap.capacity = n_events;
-    REQUIRE(self->batches != NULL && self->orders_done != NULL && self->blocks_done != NULL &&
-                self->event_ranges != NULL && self->heap.taken != NULL,
+    REQUIRE(self->batches != NULL && self->orders_done != NULL && self->event_ranges != NULL &&
+                self->heap.taken != NULL,
         CHROMA2_OUT_OF_MEMORY, "no host memory for the link to the device");
 out:
     return status;
@@ -538,10 +565,6 @@ cuda_link_destroy(backend_context *self)
     for (size_t i = 0; i < sizeof pinned / sizeof pinned[0]; ++i) {
         self->pinned_memory.release(self->pinned_memory.context, pinned[i]);
     }
-    for (int i = 0; i < CUDA_N_MIRRORS; ++i) {
-        self->pinned_memory.release(self->pinned_memory.context, self->mirror[i].rows);
-        self->device_memory.release(self->device_memory.context, self->view.outbox[i]);
-    }
     self->device_memory.release(self->device_memory.context, self->staged);
     self->device_memory.release(self->device_memory.context, self->view.cells);
     for (int i = 0; i < CUDA_MAX_ORDERS; ++i) {
@@ -551,7 +574,6 @@ cuda_link_destroy(backend_context *self)
     }
     free(self->commands);
     free(self->orders_done);
-    free(self->blocks_done);
     free(self->event_ranges);
     free(self->batches);
     self->device_memory.release(self->device_memory.context, self->batch_faults);

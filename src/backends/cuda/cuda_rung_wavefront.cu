@@ -190,8 +190,8 @@ __launch_bounds__(WAVE_THREADS, SEARCH_EACH)
                 }
             }
             __syncwarp();
-            claim.next = claim.end - claim.next < __popc(idle) ? claim.end
-                                                               : claim.next + __popc(idle);
+            claim.next =
+                claim.end - claim.next < __popc(idle) ? claim.end : claim.next + __popc(idle);
             continue;
         }
         if (idle == WARP_ALL) {

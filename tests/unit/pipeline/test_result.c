@@ -64,8 +64,43 @@ row_of(uint32_t i)
     return r;
 }
 
+/** Rows of several kinds as columns, in memory of their own. */
+typedef struct tables_fixture {
+    row_tables tables;
+    void *memory[N_ROW_TABLES];
+} tables_fixture;
+
+static tables_fixture
+tables_make(const row *rows, uint32_t n)
+{
+    tables_fixture made;
+    memset(&made, 0, sizeof made);
+    for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
+        made.memory[table] = malloc(row_columns_bytes(table, n));
+        assert_non_null(made.memory[table]);
+        made.tables.columns[table] = row_columns_lay(made.memory[table], table, n);
+        for (uint32_t i = 0; i < n; ++i) {
+            const uint64_t past = rows[i].photon_id - (1ull << 39);
+            if ((rows[i].kinds & kind_of[table]) != 0) {
+                row_columns_put(&made.tables.columns[table], made.tables.n[table]++, &rows[i], 77,
+                    past < 100 ? 0 : (past < 600 ? 1 : 2));
+            }
+        }
+    }
+    return made;
+}
+
+static void
+tables_reset(tables_fixture *made)
+{
+    for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
+        free(made->memory[table]);
+    }
+}
+
+/** N_ROWS rows, in parts, so that tables grow. */
 static chroma2_result *
-result_of_rows(const uint32_t *order)
+result_of_rows(uint32_t n_parts)
 {
     chroma2_result *result = NULL;
     row *const rows = malloc(N_ROWS * sizeof *rows);
@@ -73,21 +108,13 @@ result_of_rows(const uint32_t *order)
     for (uint32_t i = 0; i < N_ROWS; ++i) {
         rows[i] = row_of(i);
     }
-    assert_int_equal(result_create(&result), CHROMA2_OK);
-    result->info.event_id = 77;
-    source_record sources[3];
-    memset(sources, 0, sizeof sources);
-    sources[1].first_photon = (1ull << 39) + 100;
-    sources[2].first_photon = (1ull << 39) + 600;
-    const source_ranges ranges = {sources, 3};
-    for (uint32_t table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
-        const uint32_t n_parts = order != NULL ? 1 : 2; // in two parts, so that tables grow
-        for (uint32_t part = 0; part < n_parts; ++part) {
-            const uint32_t n = N_ROWS / n_parts;
-            assert_int_equal(
-                result_append(result, (chroma2_rows)table, rows + part * n, order, n, ranges),
-                CHROMA2_OK);
-        }
+    assert_int_equal(result_create(NULL, &result), CHROMA2_OK);
+    for (uint32_t part = 0; part < n_parts; ++part) {
+        const uint32_t n = N_ROWS / n_parts;
+        const double share = part % 3 == 0 ? 0.0 : (part + 1.0) / n_parts;
+        tables_fixture made = tables_make(rows + part * n, n);
+        assert_int_equal(result_append(result, &made.tables, share, NULL), CHROMA2_OK);
+        tables_reset(&made);
     }
     free(rows);
     return result;
@@ -97,7 +124,7 @@ static void
 tables_have_the_promised_columns(void **state)
 {
     (void)state;
-    chroma2_result *const result = result_of_rows(NULL);
+    chroma2_result *const result = result_of_rows(1);
     for (uint32_t table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
         uint32_t n = 0;
         for (uint32_t k = 0; k < N_PROMISED; ++k) {
@@ -130,7 +157,7 @@ what_is_not_there_is_refused_by_name(void **state)
 {
     (void)state;
     static const char *const strange[] = {"", "Pos", "pos ", "polarization", "channel_id"};
-    chroma2_result *const result = result_of_rows(NULL);
+    chroma2_result *const result = result_of_rows(1);
     chroma2_result_column column;
     for (size_t i = 0; i < sizeof strange / sizeof strange[0]; ++i) {
         char quoted[32];
@@ -207,46 +234,28 @@ static void
 each_row_lands_in_the_tables_of_its_kinds(void **state)
 {
     (void)state;
-    chroma2_result *const result = result_of_rows(NULL);
-    for (uint32_t table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
-        uint64_t k = 0;
-        for (uint32_t i = 0; i < N_ROWS; ++i) {
-            if ((i % 8 & kind_of[table]) != 0) {
-                expect_row(result, (chroma2_rows)table, k++, i);
+    static const uint32_t n_parts[] = {1, 2, 10, 100};
+    for (size_t p = 0; p < sizeof n_parts / sizeof n_parts[0]; ++p) {
+        chroma2_result *const result = result_of_rows(n_parts[p]);
+        for (uint32_t table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
+            uint64_t k = 0;
+            for (uint32_t i = 0; i < N_ROWS; ++i) {
+                if ((i % 8 & kind_of[table]) != 0) {
+                    expect_row(result, (chroma2_rows)table, k++, i);
+                }
             }
+            assert_int_equal(chroma2_result_n_rows(result, (chroma2_rows)table), k);
         }
-        assert_int_equal(chroma2_result_n_rows(result, (chroma2_rows)table), k);
+        assert_true(result_memory_bytes(result) > 3 * (N_ROWS / 2) * 64);
+        chroma2_result_destroy(result);
     }
-    assert_true(result_memory_bytes(result) > 3 * (N_ROWS / 2) * 64);
-    chroma2_result_destroy(result);
-}
-
-static void
-rows_follow_the_order_given(void **state)
-{
-    (void)state;
-    uint32_t backwards[N_ROWS];
-    for (uint32_t i = 0; i < N_ROWS; ++i) {
-        backwards[i] = N_ROWS - 1 - i;
-    }
-    chroma2_result *const result = result_of_rows(backwards);
-    for (uint32_t table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
-        uint64_t k = 0;
-        for (uint32_t i = 0; i < N_ROWS; ++i) {
-            if ((backwards[i] % 8 & kind_of[table]) != 0) {
-                expect_row(result, (chroma2_rows)table, k++, backwards[i]);
-            }
-        }
-        assert_int_equal(chroma2_result_n_rows(result, (chroma2_rows)table), k);
-    }
-    chroma2_result_destroy(result);
 }
 
 static void
 a_cleared_result_is_empty_and_keeps_its_memory(void **state)
 {
     (void)state;
-    chroma2_result *const result = result_of_rows(NULL);
+    chroma2_result *const result = result_of_rows(1);
     const uint64_t bytes = result_memory_bytes(result);
     result_clear(result);
     chroma2_result_column column;
@@ -271,14 +280,13 @@ lent_tables_keep_their_rows_when_they_outgrow_the_buffer(void **state)
     chroma2_result *result = NULL;
     int32_t device = 0;
     row rows[N_ROWS];
-    const source_ranges no_sources = {NULL, 0};
     assert_int_equal(backend_for_device(CHROMA2_DEVICE_CPU, &ops, &device), CHROMA2_OK);
     assert_int_equal(ops->open(device, 1, &backend), CHROMA2_OK);
     assert_int_equal(mirror_pool_create(ops, backend, 1, &pool), CHROMA2_OK);
     unsigned char *const buffer = mirror_pool_lend(pool);
     assert_non_null(buffer);
     assert_null(mirror_pool_lend(pool));
-    assert_int_equal(result_create(&result), CHROMA2_OK);
+    assert_int_equal(result_create(NULL, &result), CHROMA2_OK);
     result_borrow(result, pool, buffer, 1u << CHROMA2_HITS | 1u << CHROMA2_PHOTONS_END);
     uint32_t n = 0;
     bool was_lent = false;
@@ -287,11 +295,9 @@ lent_tables_keep_their_rows_when_they_outgrow_the_buffer(void **state)
             rows[i] = row_of(n++);
             rows[i].kinds = i < 10 ? ROW_HIT | ROW_FINAL : ROW_FINAL;
         }
-        for (int table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
-            assert_int_equal(
-                result_append(result, (chroma2_rows)table, rows, NULL, N_ROWS, no_sources),
-                CHROMA2_OK);
-        }
+        tables_fixture made = tables_make(rows, N_ROWS);
+        assert_int_equal(result_append(result, &made.tables, 0.0, NULL), CHROMA2_OK);
+        tables_reset(&made);
         was_lent = was_lent || result->table[CHROMA2_PHOTONS_END].is_lent;
     }
     assert_true(was_lent);
@@ -301,16 +307,16 @@ lent_tables_keep_their_rows_when_they_outgrow_the_buffer(void **state)
     assert_int_equal(ends->n_rows, n);
     for (uint32_t i = 0; i < n; ++i) {
         const row r = row_of(i);
-        assert_memory_equal(ends->pos + 3 * i, r.state, 3 * sizeof(float));
-        assert_int_equal(ends->photon_id[i], r.photon_id);
-        assert_int_equal(ends->flags[i], r.history);
+        assert_memory_equal(ends->column.pos + 3 * i, r.state, 3 * sizeof(float));
+        assert_int_equal(ends->column.photon_id[i], r.photon_id);
+        assert_int_equal(ends->column.flags[i], r.history);
     }
     const result_table *const hits = &result->table[CHROMA2_HITS];
     assert_int_equal(hits->n_rows, 80);
-    const float *const last = hits->pos + 3 * hits->n_rows;
-    assert_true((const void *)hits->pos >= (void *)buffer);
+    const float *const last = hits->column.pos + 3 * hits->n_rows;
+    assert_true((const void *)hits->column.pos >= (void *)buffer);
     assert_true((const void *)last <= (void *)(buffer + MIRROR_BYTES));
-    assert_int_equal(hits->photon_id[79], row_of(7 * N_ROWS + 9).photon_id);
+    assert_int_equal(hits->column.photon_id[79], row_of(7 * N_ROWS + 9).photon_id);
     result_settle(result);
     assert_int_equal(result->info.is_pinned, 0);
     assert_int_equal(mirror_pool_n_lent(pool), 1); // the hits are still there
@@ -325,7 +331,6 @@ main(void)
         cmocka_unit_test(tables_have_the_promised_columns),
         cmocka_unit_test(what_is_not_there_is_refused_by_name),
         cmocka_unit_test(each_row_lands_in_the_tables_of_its_kinds),
-        cmocka_unit_test(rows_follow_the_order_given),
         cmocka_unit_test(a_cleared_result_is_empty_and_keeps_its_memory),
         cmocka_unit_test(lent_tables_keep_their_rows_when_they_outgrow_the_buffer),
     };

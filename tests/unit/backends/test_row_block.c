@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** The order of a block's rows: that of a stable sort by (photon id, lineage, step). */
-#include "pipeline/row_block.h"
+#include "backends/cpu/row_block.h"
 #include "support/splitmix.h"
 
 #include <setjmp.h>
