@@ -51,8 +51,10 @@ cuda_close(backend_context *self)
         return;
     }
     cudaSetDevice(self->device);
-    cudaGraphExec_t const ready[] = {self->graph_exec, self->resident_exec, self->rows_exec};
-    cudaGraph_t const graphs[] = {self->graph, self->resident_graph, self->rows_graph};
+    cudaGraphExec_t const ready[] = {
+        self->graph_exec, self->few_exec, self->resident_exec, self->rows_exec};
+    cudaGraph_t const graphs[] = {
+        self->graph, self->few_graph, self->resident_graph, self->rows_graph};
     for (size_t i = 0; i < sizeof graphs / sizeof graphs[0]; ++i) {
         if (ready[i] != NULL) {
             cudaGraphExecDestroy(ready[i]);
@@ -254,6 +256,7 @@ cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan
         "session.lifetime is \"session\" and session.kernel is \"%s\", which ends with its epoch",
         self->rung->name);
     TRY(cuda_link_create(self));
+    self->status->free_slots = view->n_slots - MAX_LINEAGE_LEVELS;
     TRY(cuda_rows_create(self));
     TRY(self->device_memory.allocate(self, sizeof(cuda_plan), 256, &memory));
     self->view.plan = (cuda_plan *)memory;

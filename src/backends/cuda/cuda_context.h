@@ -28,6 +28,8 @@ enum {
     CUDA_CELL_BYTES = 1024,      // an event's tables that need no copy of their own
     CUDA_STAGED_PHOTONS = 32768, // of an order that brings columns
     CUDA_URGENT_PHOTONS = 4096,  // an order so small ends the epoch under way
+    CUDA_SPARE_SLOTS = 64,       // one of so many slots is left to such orders
+    CUDA_FEW_PHOTONS = 1 << 17,  // fewer are better off without waves
     CUDA_HEAP_BYTES = 32 << 20,  // sources and tables of the events in flight
     CUDA_EPOCH_NS = 4000000,
     CUDA_SHORT_EPOCH_NS = 500000,
@@ -61,7 +63,8 @@ typedef struct cuda_control {
     uint64_t epoch_ns;      // propagate ends about then
     uint32_t wanted;        // 1: commands wait, so propagate ends soon
     uint32_t leave;         // 1: a propagate that stays for the session leaves
-    uint32_t spare[6];
+    uint32_t most_in_order; // orders of more photons wait
+    uint32_t spare[5];
 } cuda_control;
 
 /** Moments of an epoch at which the device's clock is read. */
@@ -83,6 +86,7 @@ typedef struct cuda_status_page {
     uint32_t n_rows_left; // rows and blocks that the next epoch could take further
     uint32_t active, spawning, spawn, finished, free_slots, orders_waiting;
     uint32_t n_propagated;                  // photons that propagate found
+    uint32_t n_waves;                       // photons that rest in waves
     uint64_t began_ns[N_MOMENTS], ended_ns; // by the device's clock
     uint32_t orders_done[CUDA_MAX_ORDERS];
 } cuda_status_page;
@@ -100,7 +104,7 @@ typedef struct cuda_plan {
     uint32_t is_over;      // atomic, 1: propagate ends now
     uint32_t stays;        // 1: it waits for photons when there are none: lifetime "session"
     uint32_t wave[8];      // counters of the rung `wavefront`
-    uint64_t first_wave;   // position in `active` of what it claims, and then puts back
+    uint64_t first_wave;   // position in `active` of what it claims, or puts back
     uint32_t n_propagated; // photons that propagate finds
     uint64_t began_ns[N_MOMENTS];
     uint64_t busy_ns; // since then the device has had work without a break; 0: it has none
@@ -168,6 +172,9 @@ struct backend_context {
     cuda_view view;
     cudaGraph_t graph;
     cudaGraphExec_t graph_exec;
+    cudaGraph_t few_graph; // of epochs with few photons, if the rung has such
+    cudaGraphExec_t few_exec;
+    bool was_few; // the last epoch
     cudaEvent_t epoch_done;
     cudaGraph_t resident_graph;
     cudaGraphExec_t resident_exec;
@@ -178,11 +185,14 @@ struct backend_context {
     uint64_t traced_ns;     // what is on the trace ends there, by the host's clock
     uint64_t resident_ns;   // a propagate that stays began then
     void *rung_memory;      // what a rung keeps on the device between epochs
-    uint32_t rung_blocks[2];
+    uint32_t rung_blocks[3];
 
     pthread_mutex_t mutex; // guards the link below
     cuda_command *commands;
     uint32_t n_commands, commands_capacity;
+    uint32_t photons_ordered[CUDA_MAX_ORDERS]; // by order, until all have started
+    uint64_t n_photons_ordered;                // their sum
+    uint32_t n_small_orders;                   // orders among them of CUDA_URGENT_PHOTONS at most
     cuda_heap heap;
     cuda_range *event_ranges; // [n_events]
 

@@ -16,8 +16,8 @@ epoch_has_work(backend_context *self)
     pthread_mutex_lock(&self->mutex);
     const bool has_room = self->n_batches < CUDA_N_BATCHES; // else the host must take rows first
     pthread_mutex_unlock(&self->mutex);
-    return page->active > 0 || page->spawning > 0 || page->spawn > 0 || page->finished > 0 ||
-           page->orders_waiting > 0 || (page->n_rows_left > 0 && has_room);
+    return page->active > 0 || page->n_waves > 0 || page->spawning > 0 || page->spawn > 0 ||
+           page->finished > 0 || page->orders_waiting > 0 || (page->n_rows_left > 0 && has_room);
 }
 
 const char *const cuda_lanes[] = {
@@ -91,6 +91,31 @@ out:
     return status;
 }
 
+/** Which epoch is next, for a rung that has two: one with few photons, of small orders alone if many
+ *  others rest in waves, in turn with one of waves, so that neither waits for long. */
+static bool
+epoch_is_few(backend_context *self, uint32_t *out_most_in_order)
+{
+    const cuda_status_page *const page = self->status;
+    *out_most_in_order = UINT32_MAX;
+    if (self->few_exec == NULL) {
+        return false;
+    }
+    pthread_mutex_lock(&self->mutex);
+    const uint64_t n_ordered = self->n_photons_ordered;
+    const bool has_small = self->n_small_orders > 0 || page->active > 0;
+    pthread_mutex_unlock(&self->mutex);
+    const uint64_t n_alive = self->view.stage.n_slots - MAX_LINEAGE_LEVELS - page->free_slots;
+    if (page->n_waves == 0 && n_alive + n_ordered <= CUDA_FEW_PHOTONS) {
+        return true;
+    }
+    if (has_small && !self->was_few) {
+        *out_most_in_order = CUDA_URGENT_PHOTONS;
+        return true;
+    }
+    return false;
+}
+
 /** Runs one epoch and takes what came of it. */
 static chroma2_status
 epoch_run(backend_context *self, uint32_t n_commands)
@@ -108,7 +133,9 @@ epoch_run(backend_context *self, uint32_t n_commands)
     control->epoch_ns = self->status->n_rows_left > 0 && self->epoch_ns > CUDA_SHORT_EPOCH_NS
                             ? (uint64_t)CUDA_SHORT_EPOCH_NS
                             : self->epoch_ns;
-    CUDA_TRY(cudaGraphLaunch(self->graph_exec, self->epoch_stream));
+    self->was_few = epoch_is_few(self, &control->most_in_order);
+    CUDA_TRY(
+        cudaGraphLaunch(self->was_few ? self->few_exec : self->graph_exec, self->epoch_stream));
     CUDA_TRY(cudaEventRecord(self->epoch_done, self->epoch_stream));
     TRY(epoch_wait(self));
     if (self->hooks.span != NULL) {

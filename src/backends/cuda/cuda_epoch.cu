@@ -11,7 +11,7 @@
 #include "backends/cuda/cuda_warp.h"
 #include "stages/stage_emit_secondary.h"
 #include "stages/stage_initialize.h"
-#include "stages/stage_propagate.h"
+#include "backends/cuda/cuda_propagate.h"
 
 enum { STAGE_THREADS = 128, COMMANDS_AT_ONCE = 1024 };
 
@@ -160,10 +160,23 @@ plan_is_alive(const stage_view *view, const cuda_plan *plan)
     return answer;
 }
 
+/** How many of an order's photons can start: large orders leave some slots to small ones. */
+static __device__ uint32_t
+plan_room(const stage_view *view, const photon_order *order, uint32_t n_free, uint32_t most)
+{
+    const uint32_t left = order->n - order->n_started;
+    const uint32_t spare =
+        order->n > CUDA_URGENT_PHOTONS ? view->n_slots / (uint32_t)CUDA_SPARE_SLOTS : 0u;
+    if (order->n > most || n_free <= spare) {
+        return 0;
+    }
+    return left < n_free - spare ? left : n_free - spare;
+}
+
 /** Gives free slots to waiting orders, the smallest orders first: a short event does not wait for
  *  the photons of a long one. */
 static __device__ void
-plan_orders(const stage_view *view, cuda_plan *plan)
+plan_orders(const stage_view *view, cuda_plan *plan, uint32_t most)
 {
     const uint32_t room = queue_depth(&view->spawning) > 0 ? 0u : queue_depth(&view->free);
     uint32_t n_found = 0;
@@ -183,8 +196,7 @@ plan_orders(const stage_view *view, cuda_plan *plan)
     plan->n_orders = 0;
     for (uint32_t i = 0; i < n_found; ++i) {
         const photon_order *const order = view->orders + plan->order[i];
-        const uint32_t left = order->n - order->n_started;
-        const uint32_t taken = left < room - n ? left : room - n;
+        const uint32_t taken = plan_room(view, order, room - n, most);
         if (taken == 0) {
             queue_push(&view->order_waiting, plan->order + i, 1);
             continue;
@@ -224,10 +236,12 @@ kernel_plan(const __grid_constant__ cuda_view whole)
     const uint64_t now_ns = device_now_ns();
     plan->began_ns[MOMENT_PLAN] = now_ns;
     plan->n_compact = plan_compact(view, now_ns);
-    plan_orders(view, plan);
-    plan->n_propagated = queue_depth(&view->active) + plan->n_compact + plan->n_photons;
+    plan_orders(view, plan, whole.control->most_in_order);
+    plan->n_propagated =
+        queue_depth(&view->active) + plan->n_compact + plan->n_photons + plan_n_waves(plan);
     if (plan->stays == 0) {
-        plan->leaves_dry = photons_wait(view, plan) ? 1u : 0u;
+        plan->leaves_dry =
+            whole.control->most_in_order == UINT32_MAX && photons_wait(view, plan) ? 1u : 0u;
         plan->end_ns = now_ns + whole.control->epoch_ns;
         plan->is_over = 0;
     }
@@ -416,6 +430,7 @@ kernel_status(const __grid_constant__ cuda_view whole)
     stage_times_add(&view->metrics, whole.plan);
     settle_orders(view, whole.plan, status);
     status->active = queue_depth(&view->active);
+    status->n_waves = plan_n_waves(whole.plan);
     status->spawning = queue_depth(&view->spawning);
     status->spawn = queue_depth(&view->spawn);
     status->finished = queue_depth(&view->finished);
@@ -451,14 +466,16 @@ out:
     return status;
 }
 
-chroma2_status
-cuda_epoch_capture(backend_context *self)
+/** Captures all stages of an epoch.
+ *  enqueue  propagate; NULL: it is elsewhere */
+static chroma2_status
+graph_capture(backend_context *self,
+    chroma2_status (*enqueue)(backend_context *self, cudaStream_t stream), cudaGraph_t *out_graph,
+    cudaGraphExec_t *out_exec)
 {
     chroma2_status status = CHROMA2_OK;
     cudaStream_t stream = self->epoch_stream;
     const uint32_t wide = self->n_multiprocessors * 8u;
-    TRY(epoch_touch());
-    TRY(self->rung->prepare(self));
     CUDA_TRY(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
     CUDA_TRY(cuda_launch(kernel_commands, 1, STAGE_THREADS, COMMANDS_AT_ONCE * sizeof(cuda_command),
         stream, self->view));
@@ -466,16 +483,31 @@ cuda_epoch_capture(backend_context *self)
     CUDA_TRY(cuda_launch(kernel_plan, 1, 1, 0, stream, self->view));
     CUDA_TRY(cuda_launch(kernel_compact_initialize, wide, STAGE_THREADS, 0, stream, self->view));
     CUDA_TRY(cuda_launch(kernel_clock, 1, 1, 0, stream, self->view));
-    if (!self->is_resident) {
-        TRY(self->rung->enqueue(self, stream));
+    if (enqueue != NULL) {
+        TRY(enqueue(self, stream));
     }
     CUDA_TRY(cuda_launch(kernel_postprocess, wide, STAGE_THREADS, 0, stream, self->view));
     TRY(cuda_rows_enqueue(self, stream));
     CUDA_TRY(cuda_launch(kernel_status, 4, STAGE_THREADS, 0, stream, self->view));
-    CUDA_TRY(cudaStreamEndCapture(stream, &self->graph));
-    CUDA_TRY(cudaGraphInstantiate(&self->graph_exec, self->graph, 0));
-    CUDA_TRY(cudaGraphUpload(self->graph_exec, stream));
+    CUDA_TRY(cudaStreamEndCapture(stream, out_graph));
+    CUDA_TRY(cudaGraphInstantiate(out_exec, *out_graph, 0));
+    CUDA_TRY(cudaGraphUpload(*out_exec, stream));
     CUDA_TRY(cudaStreamSynchronize(stream));
+out:
+    return status;
+}
+
+chroma2_status
+cuda_epoch_capture(backend_context *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    TRY(epoch_touch());
+    TRY(self->rung->prepare(self));
+    TRY(graph_capture(
+        self, self->is_resident ? NULL : self->rung->enqueue, &self->graph, &self->graph_exec));
+    if (!self->is_resident && self->rung->enqueue_few != NULL) {
+        TRY(graph_capture(self, self->rung->enqueue_few, &self->few_graph, &self->few_exec));
+    }
     TRY(cuda_rows_capture(self));
 out:
     return status;
@@ -488,7 +520,8 @@ cuda_resident_capture(backend_context *self)
     cudaStream_t stream = self->resident_stream;
     CUDA_TRY(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
     CUDA_TRY(cuda_launch(kernel_stay, 1, 1, 0, stream, self->view));
-    TRY(self->rung->enqueue(self, stream));
+    TRY(self->rung->enqueue_few != NULL ? self->rung->enqueue_few(self, stream)
+                                        : self->rung->enqueue(self, stream));
     CUDA_TRY(cudaStreamEndCapture(stream, &self->resident_graph));
     CUDA_TRY(cudaGraphInstantiate(&self->resident_exec, self->resident_graph, 0));
     CUDA_TRY(cudaGraphUpload(self->resident_exec, stream));

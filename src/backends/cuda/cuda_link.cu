@@ -220,10 +220,24 @@ out:
     return status;
 }
 
+/** Notes what an order brings, or that all of it has started. The mutex is held. */
+static void
+order_note(backend_context *self, uint32_t index, uint32_t n_photons)
+{
+    uint32_t *const known = &self->photons_ordered[index];
+    self->n_photons_ordered += (uint64_t)n_photons - *known;
+    self->n_small_orders -= *known > 0 && *known <= CUDA_URGENT_PHOTONS ? 1u : 0u;
+    self->n_small_orders += n_photons > 0 && n_photons <= CUDA_URGENT_PHOTONS ? 1u : 0u;
+    *known = n_photons;
+}
+
 void
 cuda_order_publish(backend_context *self, uint32_t index, const photon_order *order)
 {
     photon_order *const image = &self->order_images[index];
+    pthread_mutex_lock(&self->mutex);
+    order_note(self, index, order->n);
+    pthread_mutex_unlock(&self->mutex);
     *image = *order;
     if (order->ids != NULL) {
         uint64_t *const ids = self->order_ids + (size_t)index * CUDA_ORDER_IDS;
@@ -500,6 +514,9 @@ cuda_link_receive(backend_context *self)
     memcpy(self->orders_done + self->n_orders_done, page->orders_done,
         page->n_orders_done * sizeof(uint32_t));
     self->n_orders_done += page->n_orders_done;
+    for (uint32_t i = 0; i < page->n_orders_done; ++i) {
+        order_note(self, page->orders_done[i], 0);
+    }
     if (page->n_segments > 0) {
         batch->is_filled = !is_large;
         ++self->n_batches;

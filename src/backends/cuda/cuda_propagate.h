@@ -6,6 +6,25 @@
 #include "backends/cuda/cuda_warp.h"
 #include "stages/stage_propagate.h"
 
+/* In plan->wave, which waves keep between epochs. */
+enum wave_counter {
+    WAVE_N,      // photons of the wave under way
+    WAVE_NEXT,   // of its list that the next search takes
+    WAVE_PARITY, // which list that is
+    WAVE_COUNT,  // how many stand in list 0
+    WAVE_COUNT_1,
+    WAVE_FIRST, // photons of the epoch's first wave
+    WAVE_NEW,   // that come into the list
+    WAVE_BACK   // that are put back
+};
+
+/** Photons that rest in waves, between two of them. */
+static __device__ __forceinline__ uint32_t
+plan_n_waves(const cuda_plan *plan)
+{
+    return plan->wave[WAVE_COUNT + plan->wave[WAVE_PARITY]];
+}
+
 /** Clock and flags are looked at every so many rounds of a warp, the host's word more rarely. */
 #define ROUNDS_TO_LOOK     16u
 #define ROUNDS_TO_LOOK_FAR 256u

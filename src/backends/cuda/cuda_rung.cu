@@ -10,7 +10,7 @@ cuda_rung_of(const char *name)
 #undef X
     };
     if (strcmp(name, "default") == 0) {
-        return &cuda_rung_refill;
+        return &cuda_rung_hybrid;
     }
     for (size_t i = 0; i < sizeof rungs / sizeof rungs[0]; ++i) {
         if (strcmp(name, rungs[i]->name) == 0) {

@@ -11,7 +11,8 @@
     X(refill, "persistent warps, lanes take a new photon as soon as theirs has ended")             \
     X(pool, "a warp owns more photons than lanes and shades when a warpful of hits waits")         \
     X(wavefront, "one kernel a stage: search, then shade")                                         \
-    X(specialized, "some warps of a block search, another shades")
+    X(specialized, "some warps of a block search, another shades")                                 \
+    X(hybrid, "wavefront while there are many photons, refill for few")
 
 typedef struct cuda_rung {
     const char *name;
@@ -19,6 +20,8 @@ typedef struct cuda_rung {
     chroma2_status (*prepare)(backend_context *self);
     /** Launches the kernels into a stream under capture. */
     chroma2_status (*enqueue)(backend_context *self, cudaStream_t stream);
+    /** The same for epochs with few photons, and for a propagate that stays; NULL: as enqueue. */
+    chroma2_status (*enqueue_few)(backend_context *self, cudaStream_t stream);
     /** Bytes of device memory that it keeps; NULL: none. */
     size_t (*memory_bytes)(backend_context *self);
     bool can_stay;       // for a session
@@ -28,6 +31,15 @@ typedef struct cuda_rung {
 #define X(name, meaning) extern const cuda_rung cuda_rung_##name;
 CUDA_RUNG_LIST(X)
 #undef X
+
+/* What the rung `hybrid` is made of. */
+chroma2_status cuda_waves_prepare(backend_context *self);
+size_t cuda_waves_memory_bytes(backend_context *self);
+/** few  so many photons are put back into `active` if no others wait; 0: never */
+chroma2_status cuda_waves_enqueue(backend_context *self, cudaStream_t stream, uint32_t few);
+chroma2_status cuda_refill_prepare(backend_context *self);
+/** is_tail  true: only what waves have left, and if they left nothing else */
+chroma2_status cuda_refill_enqueue(backend_context *self, cudaStream_t stream, bool is_tail);
 
 /** The rung of a name, NULL if there is none. "default": the best by measurement. */
 const cuda_rung *cuda_rung_of(const char *name);

@@ -68,4 +68,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_chunk = {"chunk", prepare, enqueue, NULL, true, true};
+const cuda_rung cuda_rung_chunk = {"chunk", prepare, enqueue, NULL, NULL, true, true};

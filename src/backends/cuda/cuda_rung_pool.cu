@@ -200,4 +200,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_pool = {"pool", prepare, enqueue, NULL, true, false};
+const cuda_rung cuda_rung_pool = {"pool", prepare, enqueue, NULL, NULL, true, false};

@@ -19,10 +19,13 @@ enum { BLOCK_THREADS = 128, BLOCK_WARPS = BLOCK_THREADS / 32 };
 
 __global__ static void
 __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
-    kernel_propagate_refill(const __grid_constant__ cuda_view whole)
+    kernel_propagate_refill(const __grid_constant__ cuda_view whole, bool is_tail)
 {
     CUDA_SHARED(uint32_t, words);
     const stage_view *const view = &whole.stage;
+    if (is_tail && (whole.plan->leaves_dry != 0 || plan_n_waves(whole.plan) > 0)) {
+        return;
+    }
     const lane_store store = {words, BLOCK_THREADS};
     const uint32_t place = threadIdx.x;
     const uint32_t n_ahead = warp_take_ahead(&view->active, gridDim.x * BLOCK_WARPS);
@@ -88,12 +91,22 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
 static const size_t SHARED_BYTES =
     (LANE_WORDS * BLOCK_THREADS + BLOCK_WARPS * EXIT_WORDS) * sizeof(uint32_t);
 
-static chroma2_status
-prepare(backend_context *self)
+chroma2_status
+cuda_refill_prepare(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
     TRY(cuda_blocks_of(
-        self, kernel_propagate_refill, BLOCK_THREADS, SHARED_BYTES, &self->rung_blocks[0]));
+        self, kernel_propagate_refill, BLOCK_THREADS, SHARED_BYTES, &self->rung_blocks[2]));
+out:
+    return status;
+}
+
+chroma2_status
+cuda_refill_enqueue(backend_context *self, cudaStream_t stream, bool is_tail)
+{
+    chroma2_status status = CHROMA2_OK;
+    CUDA_TRY(cuda_launch(kernel_propagate_refill, self->rung_blocks[2], BLOCK_THREADS, SHARED_BYTES,
+        stream, self->view, is_tail));
 out:
     return status;
 }
@@ -101,11 +114,8 @@ out:
 static chroma2_status
 enqueue(backend_context *self, cudaStream_t stream)
 {
-    chroma2_status status = CHROMA2_OK;
-    CUDA_TRY(cuda_launch(kernel_propagate_refill, self->rung_blocks[0], BLOCK_THREADS, SHARED_BYTES,
-        stream, self->view));
-out:
-    return status;
+    return cuda_refill_enqueue(self, stream, false);
 }
 
-const cuda_rung cuda_rung_refill = {"refill", prepare, enqueue, NULL, true, false};
+const cuda_rung cuda_rung_refill = {
+    "refill", cuda_refill_prepare, enqueue, NULL, NULL, true, false};

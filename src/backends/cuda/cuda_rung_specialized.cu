@@ -171,4 +171,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_specialized = {"specialized", prepare, enqueue, NULL, true, false};
+const cuda_rung cuda_rung_specialized = {"specialized", prepare, enqueue, NULL, NULL, true, false};

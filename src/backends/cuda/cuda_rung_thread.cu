@@ -46,4 +46,4 @@ out:
     return status;
 }
 
-const cuda_rung cuda_rung_thread = {"thread", prepare, enqueue, NULL, false, true};
+const cuda_rung cuda_rung_thread = {"thread", prepare, enqueue, NULL, NULL, false, true};

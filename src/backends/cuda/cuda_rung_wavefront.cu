@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Rung `wavefront`: a kernel for each part of a step, all photons in waves. An epoch takes what is
- *  `active`, walks it for some waves, unrolled in its graph, and puts back what is left:
+ *  `active` and walks all it has for some waves, unrolled in its graph:
  *
- *      claim -> prepare -> [ turn -> search -> shade ] x WAVES -> turn -> put back
+ *      claim -> prepare -> [ turn -> search -> shade ] x WAVES -> turn
  *
  *  Every kernel does one thing with full warps and few registers. Between them a photon rests in its
  *  page, and what a step must remember in a record of its slot. The slots of a wave stand in one of
- *  two lists; those whose photons go on are appended to the other. */
+ *  two lists, also between epochs; those whose photons go on are appended to the other. */
 #include "backends/cuda/cuda_propagate.h"
 #include "backends/cuda/cuda_search.h"
 
@@ -40,29 +40,16 @@ typedef struct wave_memory {
     uint32_t *list[2];    // [n_slots]
 } wave_memory;
 
-/** In plan->wave. */
-enum wave_counter {
-    WAVE_N,      // photons of the wave under way
-    WAVE_NEXT,   // of its list that the next search takes
-    WAVE_PARITY, // which list that is
-    WAVE_COUNT,  // how many stand in list 0
-    WAVE_COUNT_1,
-    WAVE_N_CLAIMED
-};
-
-/** Claims all that is active, for list 0. */
+/** Claims all that is active: it comes to the end of the list. */
 __global__ static void
 kernel_wave_claim(const __grid_constant__ cuda_view whole)
 {
     const stage_view *const view = &whole.stage;
     cuda_plan *const plan = whole.plan;
-    const uint32_t n =
+    plan->wave[WAVE_NEW] =
         queue_pop_claim(&view->active, queue_depth(&view->active), &plan->first_wave);
     plan->wave[WAVE_N] = 0;
-    plan->wave[WAVE_PARITY] = 1; // the first turn makes it 0
-    plan->wave[WAVE_COUNT] = n;
-    plan->wave[WAVE_COUNT_1] = 0;
-    plan->wave[WAVE_N_CLAIMED] = n;
+    plan->wave[WAVE_FIRST] = plan_n_waves(plan) + plan->wave[WAVE_NEW];
 }
 
 /** Begins the step of a photon: what to search for goes into its record. */
@@ -90,36 +77,47 @@ __launch_bounds__(WAVE_THREADS, 8)
     kernel_wave_prepare(const __grid_constant__ cuda_view whole, wave_memory memory)
 {
     const stage_view *const view = &whole.stage;
-    const uint32_t n = whole.plan->wave[WAVE_N_CLAIMED];
+    const cuda_plan *const plan = whole.plan;
+    uint32_t *const list = memory.list[plan->wave[WAVE_PARITY]] + plan_n_waves(plan);
     const uint32_t stride = gridDim.x * blockDim.x;
-    for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += stride) {
-        const uint32_t slot = queue_pop_at(&view->active, whole.plan->first_wave + i);
+    for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < plan->wave[WAVE_NEW];
+         i += stride) {
+        const uint32_t slot = queue_pop_at(&view->active, plan->first_wave + i);
         const photon p = photon_load(&view->photons, slot);
-        memory.list[0][i] = slot;
+        list[i] = slot;
         wave_begin(&whole, memory.records + slot, &p);
     }
 }
 
 /** Between waves: what the last one left is the next one's, unless the epoch is over, or so few are
- *  left that they had better wait for others. After the last wave it is put back.  turn  0: the first wave, which every epoch has */
+ *  left that they had better wait for others, or be put back.
+ *  turn  0: before the first wave, WAVES: after the last
+ *  few   fewer photons are put back, if no others wait */
 __global__ static void
-kernel_wave_turn(const __grid_constant__ cuda_view whole, uint32_t turn)
+kernel_wave_turn(const __grid_constant__ cuda_view whole, uint32_t turn, uint32_t few)
 {
     cuda_plan *const plan = whole.plan;
     uint32_t *const wave = plan->wave;
-    if (turn == 0 || wave[WAVE_N] > 0) {
+    const uint64_t now_ns = device_now_ns();
+    if (turn == 0) {
+        wave[WAVE_COUNT + wave[WAVE_PARITY]] += wave[WAVE_NEW];
+    } else if (wave[WAVE_N] > 0) {
         wave[WAVE_COUNT + wave[WAVE_PARITY]] = 0;
         wave[WAVE_PARITY] ^= 1u;
     }
-    const uint32_t n_left = wave[WAVE_COUNT + wave[WAVE_PARITY]];
-    const bool is_small = plan->leaves_dry != 0 && n_left < wave[WAVE_N_CLAIMED] / 4;
-    const bool is_over = device_now_ns() >= plan->end_ns || plan->is_over != 0 || is_small;
-    wave[WAVE_N] = turn == 0 || (turn < WAVES && !is_over) ? n_left : 0u;
+    const uint32_t n_left = plan_n_waves(plan);
+    const bool is_few = plan->leaves_dry == 0 && n_left < few;
+    const bool is_over = now_ns >= plan->end_ns || plan->is_over != 0 ||
+                         (plan->leaves_dry != 0 && n_left < wave[WAVE_FIRST] / 4) ||
+                         epoch_is_unwanted(&whole, now_ns);
+    wave[WAVE_N] = is_few || turn == WAVES || (turn > 0 && is_over) ? 0u : n_left;
     wave[WAVE_NEXT] = 0;
-    if (turn == WAVES) {
+    wave[WAVE_BACK] = 0;
+    if (turn == WAVES && is_few) {
+        wave[WAVE_BACK] = n_left;
+        wave[WAVE_COUNT + wave[WAVE_PARITY]] = 0;
         plan->first_wave = queue_push_claim(&whole.stage.active, n_left);
         queue_push_publish(&whole.stage.active, n_left);
-        metric_add(&whole.stage.metrics, METRIC_requeues, n_left);
     }
 }
 
@@ -307,16 +305,16 @@ __launch_bounds__(WAVE_THREADS, SHADE_EACH)
     warp_exit_end(view, &exit, &none);
 }
 
-/** Those that are left go back to `active`. */
+/** The few that are left go back to `active`. */
 __global__ static void
 kernel_wave_put_back(const __grid_constant__ cuda_view whole, wave_memory memory)
 {
     const cuda_plan *const plan = whole.plan;
-    const uint32_t parity = plan->wave[WAVE_PARITY];
-    const uint32_t n = plan->wave[WAVE_COUNT + parity];
+    const uint32_t *const list = memory.list[plan->wave[WAVE_PARITY]];
     const uint32_t stride = gridDim.x * blockDim.x;
-    for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += stride) {
-        queue_leave_at(&whole.stage.active, plan->first_wave + i, memory.list[parity][i]);
+    for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < plan->wave[WAVE_BACK];
+         i += stride) {
+        queue_leave_at(&whole.stage.active, plan->first_wave + i, list[i]);
     }
 }
 
@@ -333,8 +331,8 @@ wave_memory_of(const backend_context *self)
     return memory;
 }
 
-static chroma2_status
-prepare(backend_context *self)
+chroma2_status
+cuda_waves_prepare(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
     TRY(cuda_blocks_of(self, kernel_wave_search, WAVE_THREADS, 0, &self->rung_blocks[0]));
@@ -347,8 +345,8 @@ out:
     return status;
 }
 
-static chroma2_status
-enqueue(backend_context *self, cudaStream_t stream)
+chroma2_status
+cuda_waves_enqueue(backend_context *self, cudaStream_t stream, uint32_t few)
 {
     chroma2_status status = CHROMA2_OK;
     const wave_memory memory = wave_memory_of(self);
@@ -356,22 +354,32 @@ enqueue(backend_context *self, cudaStream_t stream)
     CUDA_TRY(cuda_launch(kernel_wave_claim, 1, 1, 0, stream, self->view));
     CUDA_TRY(cuda_launch(kernel_wave_prepare, wide, WAVE_THREADS, 0, stream, self->view, memory));
     for (uint32_t wave = 0; wave < WAVES; ++wave) {
-        CUDA_TRY(cuda_launch(kernel_wave_turn, 1, 1, 0, stream, self->view, wave));
+        CUDA_TRY(cuda_launch(kernel_wave_turn, 1, 1, 0, stream, self->view, wave, few));
         CUDA_TRY(cuda_launch(
             kernel_wave_search, self->rung_blocks[0], WAVE_THREADS, 0, stream, self->view, memory));
         CUDA_TRY(cuda_launch(kernel_wave_shade, self->rung_blocks[1], WAVE_THREADS, SHADE_BYTES,
             stream, self->view, memory));
     }
-    CUDA_TRY(cuda_launch(kernel_wave_turn, 1, 1, 0, stream, self->view, (uint32_t)WAVES));
-    CUDA_TRY(cuda_launch(kernel_wave_put_back, wide, WAVE_THREADS, 0, stream, self->view, memory));
+    CUDA_TRY(cuda_launch(kernel_wave_turn, 1, 1, 0, stream, self->view, (uint32_t)WAVES, few));
+    if (few > 0) {
+        CUDA_TRY(
+            cuda_launch(kernel_wave_put_back, wide, WAVE_THREADS, 0, stream, self->view, memory));
+    }
 out:
     return status;
 }
 
-static size_t
-memory_bytes(backend_context *self)
+size_t
+cuda_waves_memory_bytes(backend_context *self)
 {
     return (size_t)self->view.stage.n_slots * (sizeof(wave_record) + 2 * sizeof(uint32_t));
 }
 
-const cuda_rung cuda_rung_wavefront = {"wavefront", prepare, enqueue, memory_bytes, false, false};
+static chroma2_status
+enqueue(backend_context *self, cudaStream_t stream)
+{
+    return cuda_waves_enqueue(self, stream, 0);
+}
+
+const cuda_rung cuda_rung_wavefront = {
+    "wavefront", cuda_waves_prepare, enqueue, NULL, cuda_waves_memory_bytes, false, false};
