@@ -662,3 +662,62 @@ def test_a_result_makes_only_what_is_asked_for(session):
     assert all(np.array_equal(copy[name], result.hits[name]) for name in copy)
     with pytest.raises(AttributeError, match="no attribute or column 'poz'"):
         _ = result.hits.poz
+
+
+# ------------------------------------------------------------------ descriptors that change
+
+
+def test_the_usual_descriptor_is_the_usual_event_of_c():
+    """What is not written into the C struct has C's default."""
+    from chroma2 import _capi
+    from chroma2 import event as descriptors
+
+    usual = _capi._plain(_capi._DEFAULT_EVENT)
+    plain = event()
+    assert plain._numbers == {} and plain.keep_bits() == usual["keep"]
+    for name, in_c in descriptors._NUMBERS.items():
+        value = getattr(plain, name)
+        if value is None:  # the session's own, or all
+            assert usual[in_c] in (_capi.NEXT_EVENT_ID, _capi.ALL_PHOTONS, 0)
+        elif name not in ("keep", "ordered"):
+            assert usual[in_c] == value, name
+    assert usual["order"] == 0 and not usual["has_seed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("max_steps", 0, errors.InvalidArgument),
+        ("keep", ["hats"], errors.InvalidArgument),
+        ("seed", "x", errors.InvalidType),
+        ("t0", float("nan"), errors.InvalidArgument),
+        ("prescale", 0.0, errors.InvalidArgument),
+        ("ordered", 1, errors.InvalidType),
+        ("photons", 3, errors.InvalidArgument),
+        ("sources", [], errors.InvalidArgument),
+        ("track_photons", [1], errors.InvalidArgument),
+        ("on_hits", 5, errors.InvalidType),
+    ],
+)
+def test_a_changed_field_is_checked_on_submission(session, name, value, kind):
+    descriptor = event()
+    setattr(descriptor, name, value)
+    with pytest.raises(kind):
+        session.submit_event(descriptor)
+
+
+def test_lists_that_change_in_place_are_read_again(session):
+    sources, keep, ids = [light(100)], ["photon_tracks"], np.array([3, 5])
+    descriptor = chroma2.EventDescriptor(sources=sources, keep=keep, track_photons=ids)
+    first = session.submit_event(descriptor)
+    sources.append([light(50)])
+    keep.append("photons_end")
+    ids[0] = 120
+    second = session.submit_event(descriptor)
+    assert first.result().ledger.in_ == 100 and second.result().ledger.in_ == 150
+    assert set(first.result().photon_tracks.photon_id) == {3, 5}
+    assert set(second.result().photon_tracks.photon_id) == {5, 120}
+    assert len(first.result().photons_end) == 0 and len(second.result().photons_end) == 150
+    sources.append("light")
+    with pytest.raises(errors.InvalidType, match="sources holds a str"):
+        session.submit_event(descriptor)
