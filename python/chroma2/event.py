@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from itertools import compress
-from operator import is_, is_not
+from operator import attrgetter, is_, is_not
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -82,10 +82,6 @@ class EventDescriptor:
     scatter_first: int = 0
     prescale: float = 1.0
     keep_pinned: bool = False
-    _flat: list[Source] = field(default_factory=list, init=False, repr=False, compare=False)
-    _tracks: NDArray[np.uint64] | None = field(default=None, init=False, repr=False, compare=False)
-    _numbers: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _checked: tuple[Any, ...] = field(default=(), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.validate()
@@ -94,42 +90,49 @@ class EventDescriptor:
         """Checks every field; called again on submission if one was changed since."""
         if (self.sources is None) == (self.photons is None):
             raise InvalidArgument("give either sources or photons")
-        if self.photons is None:
-            self._flat = flatten(self.sources)
-            if not self._flat:
-                raise InvalidArgument("sources is empty (an event needs at least one)")
-        elif not isinstance(self.photons, Photons):
+        self._flat: list[Source] = [] if self.sources is None else flatten(self.sources)
+        if self.photons is not None:
+            self._validate_photons()
+        elif not self._flat:
+            raise InvalidArgument("sources is empty (an event needs at least one)")
+        self._tracks: NDArray[np.uint64] | None = None
+        self._numbers: dict[str, int | float] = {}
+        self._checked: tuple[Any, ...] = _values(self)
+        if not all(map(is_, self._checked[2:], _USUAL[2:])):
+            self._validate_changes()
+
+    def _validate_photons(self) -> None:
+        if not isinstance(self.photons, Photons):
             raise InvalidType(
                 f"photons is a {type(self.photons).__name__} (it must be a chroma2.Photons)"
             )
-        elif len(self.photons) == 0:
+        if len(self.photons) == 0:
             raise InvalidArgument("photons is empty (an event needs at least one)")
-        if isinstance(self.keep, str):
-            self.keep = (self.keep,)
-        values = self.__dict__
-        changed = list(compress(_FIELDS, map(is_not, values.values(), _USUAL)))
-        for name in changed:
-            if name in _RULES:
-                _RULES[name](name, values[name])
-        if self.prescale != 1.0 and self.photons is not None:
+        if self.prescale != 1.0:
             raise InvalidArgument(
                 f"prescale is {self.prescale} with photons (it scales what sources make). "
                 "Give fewer photons?"
             )
+
+    def _validate_changes(self) -> None:
+        """Checks what is not at its default: nothing but the light, in most small events."""
+        if isinstance(self.keep, str):
+            self.keep = (self.keep,)
+        for name in compress(_FIELDS, map(is_not, self._checked, _USUAL)):
+            if name in _RULES:
+                _RULES[name](name, getattr(self, name))
+                self._numbers[_NUMBERS[name]] = self._number(name)
         if self.on_hits is not None or self.on_block is not None:
             self._validate_callbacks()
-        self._tracks = None
         if self.track_photons is not None:
             if not (self.keep_bits() & KEEP["photon_tracks"]):
                 raise InvalidArgument("track_photons needs 'tracks' in keep")
             self._tracks = photon_ids("track_photons", self.track_photons)
-        self._numbers = {_NUMBERS[n]: self._number(n) for n in changed if n in _NUMBERS}
-        self._checked = tuple(values.values())[: len(_FIELDS)]
 
     def _require_valid(self) -> None:
         """Checks again what may have changed: many small events are submitted as they were made."""
         is_unchanged = (
-            all(map(is_, self.__dict__.values(), self._checked))
+            all(map(is_, self._checked, _values(self)))
             and (self.sources is None or self.sources == self._flat)
             and type(self.keep) is tuple
             and self.track_photons is None
@@ -265,3 +268,5 @@ _NUMBERS: Final = {
 _FIELDS: Final = tuple(f.name for f in fields(EventDescriptor) if f.init)
 _USUAL: Final = tuple(f.default for f in fields(EventDescriptor) if f.init)
 """Fields in their order, and their defaults."""
+
+_values: Final[Callable[[EventDescriptor], tuple[Any, ...]]] = attrgetter(*_FIELDS)
