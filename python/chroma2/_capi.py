@@ -571,7 +571,7 @@ class Columns(Mapping[str, Column]):
     def __init__(self, handle: ResultHandle, rows: int) -> None:
         self._handle = handle
         self._rows = rows
-        self._made: dict[str, Column] = {}
+        self._made: dict[str, Column] | None = None
         self.n_rows = int(lib.chroma2_result_n_rows(handle.pointer, rows))
 
     @property
@@ -587,6 +587,8 @@ class Columns(Mapping[str, Column]):
         return found
 
     def __getitem__(self, name: str) -> Column:
+        if self._made is None:
+            self._made = {}
         column = self._made.get(name)
         if column is None:
             names = self.names
@@ -874,6 +876,11 @@ def source_image(fields: Mapping[str, Any]) -> SourceImage:
     return SourceImage(source, pins)
 
 
+# Shared by all events that have none: of many small events each object counts.
+NO_NUMBERS: Final[Mapping[str, int | float]] = {}
+NO_COLUMNS: Final[Mapping[str, ColumnSpec]] = {}
+
+
 @dataclass(slots=True)
 class EventSpec:
     """What chroma2_event holds, in Python terms; see EventDescriptor for the meaning.
@@ -885,7 +892,7 @@ class EventSpec:
     scene: SceneHandle | None = None
     sources: Sequence[SourceImage] | None = None
     n_batch: int = 0
-    columns: Mapping[str, ColumnSpec] = field(default_factory=dict)
+    columns: Mapping[str, ColumnSpec] = field(default_factory=lambda: NO_COLUMNS)
     track_photons: NDArray[np.uint64] | None = None
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import compress
 from operator import attrgetter, is_, is_not
@@ -96,7 +96,7 @@ class EventDescriptor:
         elif not self._flat:
             raise InvalidArgument("sources is empty (an event needs at least one)")
         self._tracks: NDArray[np.uint64] | None = None
-        self._numbers: dict[str, int | float] = {}
+        self._numbers: Mapping[str, int | float] = _capi.NO_NUMBERS
         self._checked: tuple[Any, ...] = _values(self)
         if not all(map(is_, self._checked[2:], _USUAL[2:])):
             self._validate_changes()
@@ -118,10 +118,11 @@ class EventDescriptor:
         """Checks what is not at its default: nothing but the light, in most small events."""
         if isinstance(self.keep, str):
             self.keep = (self.keep,)
+        self._numbers = numbers = {}
         for name in compress(_FIELDS, map(is_not, self._checked, _USUAL)):
             if name in _RULES:
                 _RULES[name](name, getattr(self, name))
-                self._numbers[_NUMBERS[name]] = self._number(name)
+                numbers[_NUMBERS[name]] = self._number(name)
         if self.on_hits is not None or self.on_block is not None:
             self._validate_callbacks()
         if self.track_photons is not None:
@@ -180,7 +181,7 @@ class EventDescriptor:
             None if other is None else other._handle,
             [s._image(scene) for s in self._flat] if photons is None else None,
             0 if photons is None else len(photons),
-            {} if photons is None else photons._batch(),
+            _capi.NO_COLUMNS if photons is None else photons._batch(),
             self._tracks,
         )
 
