@@ -44,6 +44,17 @@ def chosen_device():
     return int(device) if device.isdigit() else device
 
 
+IS_EMULATED = chosen_device() != "cpu" and "emulated" in os.environ.get("CHROMA2_PLUGIN", "")
+"""The chosen device is the emulated one, which is some thousand times slower than a GPU."""
+
+SMALL = {
+    "device_id": chosen_device(),
+    "threads": 2,
+    "memory_bytes": (64 if chosen_device() == "cpu" else 512) << 20,  # a GPU's rings are larger
+}
+"""Options of a small session on the chosen device."""
+
+
 def water_box(half_mm=500.0, detect=0.4, reflect=0.3):
     """A water box whose wall is one channel; light bounces and scatters in it."""
     wall = chroma2.Surface("wall")
@@ -67,7 +78,7 @@ def box():
 
 @pytest.fixture(scope="module")
 def session(box):
-    with chroma2.Session("cpu", box, seed=1, threads=2, memory_bytes=64 << 20) as open_session:
+    with chroma2.Session(detector=box, seed=1, **SMALL) as open_session:
         yield open_session
 
 

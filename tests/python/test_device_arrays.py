@@ -4,17 +4,15 @@ made them and on whichever stream; a bad photon fails its event and no other. Sk
 CHROMA2_TEST_DEVICE. On the emulated device memory is the host's, and NumPy plays the library."""
 
 import contextlib
-import os
 
 import numpy as np
 import pytest
-from conftest import chosen_device
+from conftest import IS_EMULATED, SMALL, chosen_device
 
 import chroma2
 from chroma2 import errors
 
 DEVICE = chosen_device()
-IS_EMULATED = "emulated" in os.environ.get("CHROMA2_PLUGIN", "")
 N = 300 if IS_EMULATED else 200_000
 
 pytestmark = [
@@ -142,7 +140,7 @@ def library(request):
 
 @pytest.fixture(scope="module")
 def session(box):
-    with chroma2.Session(DEVICE, box, seed=1, threads=2, memory_bytes=512 << 20) as open_session:
+    with chroma2.Session(detector=box, seed=1, **SMALL) as open_session:
         yield open_session
 
 

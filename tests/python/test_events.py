@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import event, light, water_box
+from conftest import SMALL, event, light, water_box
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -605,7 +605,7 @@ def test_secondaries():
     detector = chroma2.Detector()
     cube = chroma2.make.cube(1000.0)
     detector.add_pmt(chroma2.Solid(cube, shifter, chroma2.optics.vacuum(), wall))
-    with chroma2.Session("cpu", detector, 1, memory_bytes=64 << 20) as session:
+    with chroma2.Session(detector=detector, seed=1, **SMALL) as session:
         descriptor = chroma2.EventDescriptor(
             sources=[light(1000, wavelength=350.0)], event_id=1, keep=("photons_end",)
         )

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from conftest import light
+from conftest import SMALL, light
 
 import chroma2
 from chroma2 import _capi, errors, interop
@@ -119,7 +119,7 @@ def test_results_leave_by_dlpack_without_a_copy(session):
 def test_a_photon_without_direction_is_staged_in_20_bytes(box):
     """pos, wavelengths and t: 3 + 1 + 1 floats; directions are made where photons start."""
     given = columns()
-    with chroma2.Session("cpu", box, threads=1, memory_bytes=64 << 20) as session:
+    with chroma2.Session(detector=box, **SMALL) as session:
         staged = [session.telemetry()["bytes_in"]]
         for names in (("pos", "wavelengths", "t"), ("pos", "wavelengths"), tuple(given)):
             run_columns = {name: given[name] for name in names}
@@ -157,11 +157,12 @@ def test_device_arrays_reach_the_descriptor_and_not_the_host():
             forbidden()
 
 
-def test_a_cpu_session_says_what_to_do_with_device_arrays(session):
+def test_a_cpu_session_says_what_to_do_with_device_arrays(box):
     photons = chroma2.Photons(OnCuda((N, 3)), wavelengths=OnCuda((N,)))
-    with pytest.raises(errors.Unsupported, match=r"photons lie on device 0 .*x\.cpu\(\)"):
-        session.submit_event(chroma2.EventDescriptor(photons=photons))
-    result = session.submit_event(chroma2.EventDescriptor(sources=[light(10)])).result()
+    with chroma2.Session("cpu", box, threads=1, memory_bytes=64 << 20) as session:
+        with pytest.raises(errors.Unsupported, match=r"photons lie on device 0 .*x\.cpu\(\)"):
+            session.submit_event(chroma2.EventDescriptor(photons=photons))
+        result = session.submit_event(chroma2.EventDescriptor(sources=[light(10)])).result()
     assert result.ledger.n_photons == 10  # nothing is left of the refused one
 
 
