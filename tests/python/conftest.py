@@ -3,7 +3,9 @@
 
 import os
 import pathlib
+import signal
 import sys
+import threading
 
 import hypothesis
 import pytest
@@ -25,6 +27,40 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+# ------------------------------------------------------------------ a watchdog
+
+
+def say_where_photons_are(capture, name, patience_s):
+    """Ends the program: a test hangs. Metrics tell what lies in which ring of which session."""
+    from chroma2 import _capi
+
+    capture.suspend_global_capture(in_=True)
+    print(f"\n{name}: no end after {patience_s:g} s", file=sys.stderr)
+    signal.alarm(20)  # a device that hangs may not answer either
+    for i, handle in enumerate(list(_capi._sessions)):
+        print(f"session {i}:", file=sys.stderr)
+        for metric in handle.metrics():
+            if metric.value:
+                print(f"{metric.name}={metric.value}", file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(3)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """CHROMA2_TEST_WATCHDOG: seconds that a test may take."""
+    patience_s = float(os.environ.get("CHROMA2_TEST_WATCHDOG", "0"))
+    timer = None
+    if patience_s > 0:
+        capture = item.config.pluginmanager.getplugin("capturemanager")
+        timer = threading.Timer(patience_s, say_where_photons_are, (capture, item.name, patience_s))
+        timer.daemon = True
+        timer.start()
+    yield
+    if timer is not None:
+        timer.cancel()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import SMALL, event, light, water_box
+from conftest import IS_EMULATED, SMALL, event, light, water_box
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +17,7 @@ import chroma2
 from chroma2 import errors
 
 ALL = ("hits", "photons_end", "photon_tracks")
+long_on_the_emulated_device = pytest.mark.skipif(IS_EMULATED, reason="takes a minute there")
 COLUMNS = {
     "pos", "dir", "pol", "wavelengths", "t", "flags", "weights", "last_hit_triangles", "evidx",
     "n_steps", "photon_id",
@@ -242,6 +243,7 @@ def test_asyncio(session):
     assert asyncio.run(both()) == [500, 500]
 
 
+@long_on_the_emulated_device
 def test_timeout_and_cancel(session):
     future = session.submit_event(event(2_000_000_000))
     with pytest.raises(TimeoutError):
@@ -261,6 +263,7 @@ def test_timeout_and_cancel(session):
     assert session.submit_event(event(100)).result().ledger.in_ == 100
 
 
+@long_on_the_emulated_device
 def test_short_event_overtakes_a_long_one(session):
     long = session.submit_event(event(1_000_000_000))
     assert session.submit_event(event(1000)).result(60).ledger.in_ == 1000
@@ -269,6 +272,7 @@ def test_short_event_overtakes_a_long_one(session):
     concurrent.futures.wait([long], 60)
 
 
+@long_on_the_emulated_device
 def test_simulate_is_in_order(session):
     photons = [chroma2.Photons(np.zeros((n, 3)), wavelengths=400.0) for n in (5, 4, 3, 2, 1)]
     results = session.simulate(photons, in_flight=2, keep=("photons_end",))
