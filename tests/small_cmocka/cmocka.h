@@ -92,6 +92,7 @@ small_cmocka_run(const CMUnitTest *tests, size_t n, int (*begin)(void **), int (
         }
         small_cmocka_is_running = 0;
         printf("%s %s\n", words[how], tests[i].name);
+        fflush(stdout);
         ++counts[how];
     }
     if (end != NULL && end(&shared) != 0) {
