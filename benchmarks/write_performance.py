@@ -41,9 +41,19 @@ PHOTONS_PREDICTED = {  # million photons/s in propagate alone, the best rung
 }
 LEGACY = {  # million photons/s in the kernel and with hits on the host: legacy Chroma on an H200
     "S1.c2s": (308, 24.8),
+    "S1i.c2s": (308, 24.8),
+    "S2i.c2s": (251, 24.7),
     "S3.c2s": (320, 15.0),
     "S4.c2s": (87, 14.8),
 }
+GOALS = {  # million photons/s from the first kernel to the last; end to end it is 10 times legacy
+    "S1.c2s": 1500,
+    "S1i.c2s": 1500,
+    "S2i.c2s": 1100,
+    "S3.c2s": 1200,
+    "S4.c2s": 600,
+}
+COMPACT_DEFAULT = (50, 1000)  # % of slots, us
 OTHERS_PREDICTED = [  # what, how much
     ("claims of ring places", "above 50 million a second: rings never decide"),
     ("an epoch of 4 ms over one without end", "within 0.5 %"),
@@ -103,26 +113,52 @@ def predictions():
     )
 
 
+def over(a, b):
+    return f"x {a / b:.3g}" if a and b else "-"
+
+
+def end(records):
+    rows = []
+    for r in records:
+        kernel, host = LEGACY.get(r["scene"], (0, 0))
+        busy, whole = r["busy_photons_per_s"] / 1e6, r["photons_per_s"] / 1e6
+        rows.append(
+            [r["scene"].removesuffix(".c2s"), "arrays" if r["from"] == "arrays" else "device"]
+            + [f"{busy:.4g}", GOALS.get(r["scene"], "-"), kernel or "-", over(busy, kernel)]
+            + [millions(r["kernel_photons_per_s"]), f"{whole:.4g}", round(10 * host) or "-"]
+            + [host or "-", over(whole, host)]
+        )
+    head = ["scene", "light from", "first to last kernel, Mphotons/s", "goal", "legacy", "ratio"]
+    head += ["propagate alone", "end to end, Mphotons/s", "goal", "legacy", "ratio"]
+    return table(head, rows)
+
+
 def rungs(records):
     of_scene = {}
     for r in records:
         if r.get("backend") == "cuda":
             of_scene.setdefault(r["scene"], []).append(r)
-    rows = []
+    rows, best = [], []
     for scene, lines in of_scene.items():
+        name = scene.removesuffix(".c2s")
         base = next((r["kernel_photons_per_s"] for r in lines if r["kernel"] == "refill"), 0)
+        top = max(lines, key=lambda r: r["kernel_photons_per_s"])
+        predicted = PHOTONS_PREDICTED.get(scene, "-")
+        best.append([name, top["kernel"], predicted, millions(top["kernel_photons_per_s"])])
         for r in lines:
-            legacy = LEGACY.get(scene, ("-", "-"))
-            share = f"{r['kernel_photons_per_s'] / base:.2f}" if base else "-"
+            stays = r["lifetime"] == "session"  # it has no time of its own
+            speed = "-" if stays else millions(r["kernel_photons_per_s"])
+            share = f"{r['kernel_photons_per_s'] / base:.2f}" if base and not stays else "-"
             rows.append(
-                [scene, r["kernel"], r["lifetime"], millions(r["kernel_photons_per_s"])]
-                + [share, RUNGS_PREDICTED.get(r["kernel"], "-")]
-                + [PHOTONS_PREDICTED.get(scene, "-"), millions(r["kernel_steps_per_s"])]
-                + [millions(r["photons_per_s"]), r["nodes_per_ray"], *legacy]
+                [name, r["kernel"] + (", stays" if stays else ""), speed]
+                + ["-" if stays else RUNGS_PREDICTED.get(r["kernel"], "-"), share]
+                + [millions(r["kernel_steps_per_s"]), millions(r.get("busy_photons_per_s", 0))]
+                + [millions(r["photons_per_s"]), r["nodes_per_ray"] or "-"]
             )
-    head = ["scene", "kernel", "lifetime", "propagate, Mphotons/s", "over refill", "predicted"]
-    head += ["best rung predicted", "Msteps/s", "end to end, Mphotons/s", "nodes a ray"]
-    return table(head + ["legacy kernel", "legacy end to end"], rows)
+    head = ["scene", "rung", "propagate, Mphotons/s", "over `refill`: predicted", "measured"]
+    head += ["Msteps/s", "first to last kernel, Mphotons/s", "end to end", "nodes a ray"]
+    summary = ["scene", "best rung", "predicted, Mphotons/s", "measured"]
+    return table(summary, best) + "\n" + table(head, rows)
 
 
 def searches(records):
@@ -138,6 +174,8 @@ def searches(records):
 
 
 def rings(records):
+    blocks = [r["blocks"] for r in records if "way" in r]
+    records = [r for r in records if r.get("blocks") in (min(blocks), max(blocks))]
     rows = [
         [r["way"], r["claim"], r["blocks"], f"{r['operations_per_s'] / 1e6:.4g}"]
         + [f"{r['pop_cycles_p50']:.0f} / {r['pop_cycles_p99']:.0f}"]
@@ -151,8 +189,9 @@ def rings(records):
 
 def arrays(records):
     kept = {0: "nothing", 1: "hits", 3: "hits and final states"}
+    places = {"source": "made on the device", "arrays": "host", "device": "arrays on the device"}
     rows = [
-        [r["scene"], r["from"], r["photons"], kept.get(r["keep"], r["keep"])]
+        [r["scene"], places[r["from"]], r["photons"], kept.get(r["keep"], r["keep"])]
         + [millions(r["photons_per_s"]), millions(r["kernel_photons_per_s"])]
         for r in records
         if "from" in r
@@ -172,14 +211,55 @@ def events(records):
 
 
 def compaction(records):
+    records = [r for r in records if r.get("compact_percent")]
+    ages = sorted({r["compact_age_us"] for r in records})
+    cells = {(r["scene"], r["compact_percent"], r["compact_age_us"]): r for r in records}
+    rows, told = [], []
+    for scene in dict.fromkeys(r["scene"] for r in records):
+        own = [r for r in records if r["scene"] == scene]
+        top = max(own, key=lambda r: r["photons_per_s"])
+        default = cells.get((scene, *COMPACT_DEFAULT))
+        if default:
+            share = 100 * default["photons_per_s"] / top["photons_per_s"]
+            told.append(f"{share:.0f} % of the best in {scene}")
+        for percent in sorted({r["compact_percent"] for r in own}):
+            row = [scene, f"{percent} %"]
+            for age in ages:
+                r = cells.get((scene, percent, age))
+                fired = f"{r['compactions_by_occupancy']} + {r['compactions_by_age']}" if r else ""
+                row.append(f"{millions(r['photons_per_s'])} ({fired})" if r else "-")
+            rows.append(row)
+    percent, age = COMPACT_DEFAULT
+    evidence = f"The default, {percent} % or {age} us, reaches {', '.join(told)}.\n\n"
+    has_plot = (ROOT / "docs/images/compact.png").exists()
+    plot = "![Speed against the thresholds](images/compact.png)\n\n" if has_plot else ""
+    head = ["scene", "active below", *(f"or older than {age} us" for age in ages)]
+    return (evidence if told else "") + plot + table(head, rows)
+
+
+def live(records):
     rows = [
-        [r["scene"], r["compact_percent"], r["compact_age_us"], millions(r["photons_per_s"])]
-        + [r["compactions_by_occupancy"], r["compactions_by_age"]]
+        [r["scene"].removesuffix(".c2s"), r["events"], r["photons"], r["in_flight"]]
+        + [f"{100 * r['live_share']:.1f} %", f"{100 * r['propagate_share']:.1f} %"]
+        + [millions(r["steps_per_s"]), millions(r["resident_steps_per_s"])]
+        + [f"{r['rate_ratio']:.3f}", millions(r["photons_per_s"]), "yes" if r["passed"] else "no"]
         for r in records
-        if "compact_percent" in r
+        if "live_share" in r
     ]
-    head = ["scene", "active below, % of slots", "or older than, us", "end to end, Mphotons/s"]
-    return table([*head, "by occupancy", "by age"], rows)
+    head = ["scene", "events", "photons each", "in flight", "photons alive", "propagate runs"]
+    head += ["Msteps/s, arrays from the host", "arrays on the device", "ratio", "Mphotons/s", "met"]
+    return table(head, rows)
+
+
+def telemetry(records):
+    rows = [
+        [f"{r['metrics_ms'] / 1000:g} s", r["pairs"], r["readings_per_run"], r["wall_s"]]
+        + [f"{100 * r['telemetry_cost']:+.2f} % +- {100 * r['telemetry_error']:.2f} %"]
+        for r in records
+        if "telemetry_cost" in r
+    ]
+    head = ["a snapshot every", "pairs of runs", "snapshots a run", "s a run"]
+    return table([*head, "cost: mean of the ratios less 1"], rows)
 
 
 def epochs(records):
@@ -218,16 +298,59 @@ def price(records):
     return table(head, rows)
 
 
+def percents(record, *names):
+    return " / ".join(f"{record[n]:.0f}" if n in record else "-" for n in names)
+
+
 def counters(records):
+    kernels = [r for r in records if "rung" in r]
+    told = ""
+    for scene in dict.fromkeys(r.get("scene", "-") for r in kernels):
+        own = [r for r in kernels if r.get("scene", "-") == scene]
+        told += f"{scene.removesuffix('.c2s')}, {own[0].get('photons', '-')} photons:\n\n"
+        told += counters_of(own) + "\n"
+    rings = [r for r in records if "way" in r]
+    blocks = max((r["blocks"] for r in rings), default=0)
     rows = [
-        [r["rung"], r["kernel"], r.get("registers", "-"), r.get("warps_active_percent", "-")]
-        + [r.get("lanes_per_instruction", "-"), r.get("issue_percent", "-")]
-        + [" / ".join(str(r.get(f"{p}_percent", "-")) for p in ("alu", "fma", "xu", "lsu"))]
-        + [r.get("l1_percent", "-"), r.get("l2_percent", "-"), r.get("dram_percent", "-")]
-        for r in records
+        [r["way"], r["claim"]]
+        + [
+            f"{r[f'{what}_cycles_p50'] / r['cycles_per_ns'] / 1e3:.2f}"
+            f" / {r[f'{what}_cycles_p99'] / r['cycles_per_ns'] / 1e3:.2f}"
+            for what in ("pop", "push")
+        ]
+        for r in rings
+        if r["blocks"] == blocks and r.get("cycles_per_ns")
     ]
-    head = ["rung", "kernel", "registers", "warps active, %", "lanes an instruction", "issue, %"]
-    return table([*head, "ALU / FMA / XU / LSU, %", "L1, %", "L2, %", "DRAM, %"], rows)
+    if rows:
+        told += f"Latency of a ring that {blocks} blocks use at once, 50 / 99 %:\n\n"
+        told += table(["claimed by", "places", "pop, us", "push, us"], rows)
+    return told
+
+
+def counters_of(records):
+    rows, stalls = [], []
+    for r in records:
+        name = r["rung"] + (f": {r['kernel'].split('_')[-1]}" if r["rung"] == "wavefront" else "")
+        rows.append(
+            [name, f"{r.get('time_ns', 0) / 1e6:.3g}", f"{r.get('registers', 0):.0f}"]
+            + [percents(r, "warps_active_percent", "warps_allowed_percent")]
+            + [f"{r.get('lanes_per_instruction', 0):.1f}", percents(r, "issue_percent")]
+            + [f"{r.get('ipc', 0):.2f}", r.get("instructions_per_step", "-")]
+            + [r.get("local_requests_per_step", "-")]
+            + [percents(r, "alu_percent", "fma_percent", "xu_percent", "lsu_percent")]
+            + [percents(r, "l1_percent", "l2_percent", "dram_percent")]
+            + [percents(r, "l1_hit_percent", "l2_hit_percent")]
+        )
+        reasons = {k.removeprefix("stall_"): v for k, v in r.items() if k.startswith("stall_")}
+        whole = sum(reasons.values()) or 1.0
+        most = sorted(reasons, key=lambda k: -reasons[k])[:5]
+        stalls.append([name, f"{whole:.1f}"])
+        stalls[-1].append(", ".join(f"{k} {100 * reasons[k] / whole:.0f} %" for k in most) or "-")
+    head = ["rung", "ms", "registers", "warps active / allowed, %", "lanes an instruction"]
+    head += ["issue, %", "IPC", "warp instructions a step", "local requests a step"]
+    head += ["ALU / FMA / XU / LSU, %", "L1 / L2 / DRAM, %", "hits L1 / L2, %"]
+    waits = ["rung", "warps for an instruction", "what they wait for"]
+    return table(head, rows) + "\n" + table(waits, stalls)
 
 
 def static(records):
@@ -269,27 +392,46 @@ bytes of the CPU backend; every table of a GPU's speed below is empty until `scr
 run on one, and no claim is made before.
 """
 TEXTS = {
+    "end": "One event in a warm session, hits kept, the median of ten runs. From the first kernel"
+    " to the last: all stages, by the device's clock, with what lies between two epochs. End to"
+    " end: from submit to arrays in host memory. Light is made on the device or comes as arrays"
+    " on the host. Legacy: Chroma on an H200, its kernel in the best launch shape, and from host"
+    " arrays to hits on the host. The goal end to end is ten times legacy.",
     "rungs": "One event, light made on the device, hits kept; the median of the runs. `propagate`"
-    " is by the device's clock. The last columns are legacy Chroma on an H200, in million"
-    " photons/s: its kernel in the best launch shape, and from host arrays to hits on the host.",
+    " is by the device's clock; a propagate that stays has no time of its own.",
     "trace": "Nearest hits alone. Trees: 4 and 8 children as floats, 14 and 18 as boxes on a grid.",
     "queue": "Every thread takes an index out and puts it back. `thread` claims for itself, `warp`"
-    " for 32 lanes, `chunk` for many rounds of a warp, `block` for many rounds of 128 threads.",
+    " for 32 lanes, `chunk` for many rounds of a warp, `block` for many rounds of 128 threads. One"
+    " block alone, and all that the device holds.",
     "arrays": "Photons that the caller has, as float arrays on the host (44 bytes each), against"
     " the same light made on the device.",
     "events": "Events of 100 photons: alone, many in flight, and beside a large one.",
-    "compact": "When newborn photons become active: the two thresholds.",
+    "compact": "When newborn photons become active: the two thresholds. End to end, million"
+    " photons/s, and in brackets how often occupancy and age fired in a run. Scenes without"
+    " secondaries show what the thresholds cost where they have nothing to do.",
     "epochs": "How long propagate stays before the other stages get their turn.",
     "overlap": "Many events: one by one, and in flight together.",
+    "live": "Many events, arrays on the host in and hits out, read from the session's own trace by"
+    " `benchmarks/events/overlap.py`. Photons are alive from the propagate that finds some to the"
+    " end of the one that leaves none. The goal: alive for 95 % of the time, and 0.9 of the steps/s"
+    " with the same arrays on the device.",
+    "telemetry": "Runs with a subscriber to all metrics and runs without, in pairs of changing"
+    " order, one session. The default is a snapshot a second; the counters themselves are always"
+    " on.",
     "price": "The same sources with contraction and the vendor's functions in place of ours.",
-    "profile": "Counters of the hardware, one row a kernel.",
+    "profile": "Counters of the hardware for one launch that takes all photons to their end"
+    " (`wavefront`: the first step of all). Stalls are shares of the warps for each instruction"
+    " issued. `benchmarks/profile/profile.py --source RUNG` goes down to single instructions.",
     "static": "What nvcc 13 makes of the kernels; no GPU is needed. A multiprocessor holds 64"
     " warps.",
     "cpu": "The CPU backend, all threads of the machine that wrote this page.",
     "gpu-test": "The last run of `script/gpu-test`.",
 }
 TITLES = [
+    ("end", "The goals", end),
     ("rungs", "Propagation, rung by rung", rungs),
+    ("profile", "Counters", counters),
+    ("live", "Copies behind the work", live),
     ("trace", "Searches", searches),
     ("queue", "Rings", rings),
     ("arrays", "Photons from arrays", arrays),
@@ -297,8 +439,8 @@ TITLES = [
     ("compact", "Compaction", compaction),
     ("epochs", "Length of an epoch", epochs),
     ("overlap", "Many events", overlap),
+    ("telemetry", "The price of telemetry", telemetry),
     ("price", "The price of the same bits everywhere", price),
-    ("profile", "Counters", counters),
     ("gpu-test", "Tests on the GPU", tests),
     ("static", "Kernels as compiled", static),
     ("cpu", "On a CPU", processor),
@@ -307,7 +449,8 @@ TITLES = [
 
 def page(parts):
     parts["price"] = parts.get("price", []) + parts.pop("price_contracted", [])
-    parts["gpu-test"] = parts.get("gpu-test", [])
+    if parts.get("profile"):
+        parts["profile"] = parts["profile"] + parts.get("queue", [])
     is_measured = any(r.get("gpu") for records in parts.values() for r in records)
     text = INTRODUCTION + ("" if is_measured else MISSING) + "\n" + predictions()
     for part, title, body in TITLES:

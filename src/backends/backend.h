@@ -18,8 +18,8 @@ typedef struct stage_plan {
 typedef struct backend_hooks {
     void (*moved)(void *context);
     void (*failed)(void *context, chroma2_status status); // the detail is set. Once
-    /** Something took from begin to end, by clock_now_ns, on one of the backend's lanes, [0, n_threads)
-     *  or as many as it has streams. NULL: nobody keeps it. Any thread; `name` is static. */
+    /** Something took from begin to end, by clock_now_ns, on one of the backend's lanes. NULL: nobody
+     *  keeps it. Any thread; `name` is static. */
     void (*span)(void *context, uint32_t lane, const char *name, uint64_t begin_ns, uint64_t end_ns,
         uint64_t n);
     void *context;
@@ -58,6 +58,7 @@ typedef struct backend_context backend_context;
 
 typedef struct backend_ops {
     const char *name;
+    const char *const *lanes; // what spans lie on, up to NULL; NULL itself: one a thread, numbered
 
     /** Opens a device.  device  as in chroma2_session_options.devices
      *  n_threads  0: all.  errors  NO_DEVICE, OUT_OF_MEMORY, INVALID_ARGUMENT */

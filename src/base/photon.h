@@ -4,22 +4,22 @@
 #include "base/vec3.h"
 #include "chroma2/history.h"
 
-/** C type, name, unit, meaning: 64 bytes a photon. */
+/** C type, name, unit, meaning: 64 bytes a photon, in two halves. A search reads the first alone. */
 #define PHOTON_FIELDS(X)                                                                           \
     X(float, x_mm, "mm", "position")                                                               \
     X(float, y_mm, "mm", "position")                                                               \
     X(float, z_mm, "mm", "position")                                                               \
+    X(float, wavelength_nm, "nm", "vacuum wavelength")                                             \
     X(float, dir_x, "1", "direction, unit vector")                                                 \
     X(float, dir_y, "1", "direction, unit vector")                                                 \
     X(float, dir_z, "1", "direction, unit vector")                                                 \
+    X(float, time_ns, "ns", "time since the event's t0")                                           \
     X(float, pol_x, "1", "linear polarization, unit vector")                                       \
     X(float, pol_y, "1", "linear polarization, unit vector")                                       \
     X(float, pol_z, "1", "linear polarization, unit vector")                                       \
-    X(float, wavelength_nm, "nm", "vacuum wavelength")                                             \
-    X(float, time_ns, "ns", "time since the event's t0")                                           \
     X(uint32_t, history, "1", "bits of CHROMA2_HISTORY_LIST")                                      \
-    X(uint32_t, primitive, "1", "last primitive met, NO_PRIMITIVE if none")                        \
     X(uint64_t, identity, "1", "photon id 40 bits, step 20, mode 4")                               \
+    X(uint32_t, primitive, "1", "last primitive met, NO_PRIMITIVE if none")                        \
     X(uint32_t, place, "1", "event slot 16 bits, medium 16")
 
 /** Present only if the scene or an event can make secondaries. */

@@ -10,17 +10,15 @@
 #include <string.h>
 
 #if defined(__CUDACC__)
-#include <cuda/atomic>
 #define CHROMA2_HOST_DEVICE static __host__ __device__ __forceinline__
 #define CHROMA2_HOST_DEVICE_CALL                                                                   \
     static __host__ __device__ __noinline__ // big or rare: a call there
 #define CHROMA2_DEVICE_TABLE static __device__ __constant__ const
-#define CHROMA2_UNLIKELY(x)  (x)
 #else
 #define CHROMA2_HOST_DEVICE      static inline __attribute__((unused))
 #define CHROMA2_HOST_DEVICE_CALL CHROMA2_HOST_DEVICE
-#define CHROMA2_UNLIKELY(x)      __builtin_expect(!!(x), 0)
 #endif
+#define CHROMA2_UNLIKELY(x)    __builtin_expect(!!(x), 0)
 
 #define CHROMA2_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
@@ -65,6 +63,20 @@ CHROMA2_HOST_DEVICE float
 clamp_float(float value, float low, float high)
 {
     return value < low ? low : (value > high ? high : value);
+}
+
+/** 1 / x to two units of 2^-24 of it, one instruction on a GPU, which takes denormals for 0: for
+ *  what only has to be near, never for what reaches a result. */
+CHROMA2_HOST_DEVICE float
+reciprocal_near(float x)
+{
+#if defined(__CUDA_ARCH__)
+    float inverse;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(x));
+    return inverse;
+#else
+    return 1.0f / x;
+#endif
 }
 
 /** The largest of three and 0. Bits of floats, taken as signed integers, sort like the floats
@@ -123,79 +135,187 @@ assume_global(const void *pointer)
 #endif
 }
 
-/* Atomics on plain integers: atomic_<operation>_<order>_<type>. Device scope under CUDA.
+/* Atomics on plain integers: atomic_<operation>_<order>_<type>. On a GPU of device scope, and on
+ * global memory: for shared memory see cuda_device.h.
  * fetch_* return the value before. compare_exchange returns whether it stored; it is strong. */
-#if defined(__CUDACC__)
-#define CHROMA2_ATOMIC(type, p) cuda::atomic_ref<type, cuda::thread_scope_device>(*(p))
-#define CHROMA2_ATOMIC_LOAD(type, p, order)                                                        \
-    CHROMA2_ATOMIC(type, const_cast<type *>(p)).load(cuda::memory_order_##order)
-#define CHROMA2_ATOMIC_STORE(type, p, v, order)                                                    \
-    CHROMA2_ATOMIC(type, p).store(v, cuda::memory_order_##order)
-#define CHROMA2_ATOMIC_RMW(type, p, op, v, order)                                                  \
-    CHROMA2_ATOMIC(type, p).op(v, cuda::memory_order_##order)
-#define CHROMA2_ATOMIC_CAS(type, p, expected, desired)                                             \
-    CHROMA2_ATOMIC(type, p).compare_exchange_strong(                                               \
-        expected, desired, cuda::memory_order_acq_rel, cuda::memory_order_acquire)
-#else
-#define CHROMA2_ORDER_relaxed                     __ATOMIC_RELAXED
-#define CHROMA2_ORDER_acquire                     __ATOMIC_ACQUIRE
-#define CHROMA2_ORDER_release                     __ATOMIC_RELEASE
-#define CHROMA2_ORDER_acq_rel                     __ATOMIC_ACQ_REL
-#define CHROMA2_ORDER_seq_cst                     __ATOMIC_SEQ_CST
-#define CHROMA2_ATOMIC_LOAD(type, p, order)       __atomic_load_n(p, CHROMA2_ORDER_##order)
-#define CHROMA2_ATOMIC_STORE(type, p, v, order)   __atomic_store_n(p, v, CHROMA2_ORDER_##order)
-#define CHROMA2_ATOMIC_RMW(type, p, op, v, order) __atomic_##op(p, v, CHROMA2_ORDER_##order)
-#define CHROMA2_ATOMIC_CAS(type, p, expected, desired)                                             \
-    __atomic_compare_exchange_n(p, &(expected), desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
-#endif
-
-#define CHROMA2_ATOMICS(type, suffix)                                                              \
+#if defined(__CUDA_ARCH__) // <cuda/atomic> would ask each time which memory it is
+#define CHROMA2_ATOMICS(type, suffix, bits, r)                                                     \
     CHROMA2_HOST_DEVICE type atomic_load_relaxed_##suffix(const type *p)                           \
     {                                                                                              \
-        return CHROMA2_ATOMIC_LOAD(type, p, relaxed);                                              \
+        type value;                                                                                \
+        asm volatile("ld.relaxed.gpu.global.u" #bits " %0, [%1];"                                  \
+                     : "=" r(value)                                                                \
+                     : "l"(__cvta_generic_to_global(p)));                                          \
+        return value;                                                                              \
     }                                                                                              \
     CHROMA2_HOST_DEVICE type atomic_load_acquire_##suffix(const type *p)                           \
     {                                                                                              \
-        return CHROMA2_ATOMIC_LOAD(type, p, acquire);                                              \
+        type value;                                                                                \
+        asm volatile("ld.acquire.gpu.global.u" #bits " %0, [%1];"                                  \
+                     : "=" r(value)                                                                \
+                     : "l"(__cvta_generic_to_global(p))                                            \
+                     : "memory");                                                                  \
+        return value;                                                                              \
     }                                                                                              \
     CHROMA2_HOST_DEVICE void atomic_store_relaxed_##suffix(type *p, type v)                        \
     {                                                                                              \
-        CHROMA2_ATOMIC_STORE(type, p, v, relaxed);                                                 \
+        asm volatile("st.relaxed.gpu.global.u" #bits " [%0], %1;"                                  \
+                     :                                                                             \
+                     : "l"(__cvta_generic_to_global(p)), r(v));                                    \
     }                                                                                              \
     CHROMA2_HOST_DEVICE void atomic_store_release_##suffix(type *p, type v)                        \
     {                                                                                              \
-        CHROMA2_ATOMIC_STORE(type, p, v, release);                                                 \
+        asm volatile("st.release.gpu.global.u" #bits " [%0], %1;"                                  \
+                     :                                                                             \
+                     : "l"(__cvta_generic_to_global(p)), r(v)                                      \
+                     : "memory");                                                                  \
     }                                                                                              \
     CHROMA2_HOST_DEVICE type atomic_fetch_add_relaxed_##suffix(type *p, type v)                    \
     {                                                                                              \
-        return CHROMA2_ATOMIC_RMW(type, p, fetch_add, v, relaxed);                                 \
+        type value;                                                                                \
+        asm volatile("atom.relaxed.gpu.global.add.u" #bits " %0, [%1], %2;"                        \
+                     : "=" r(value)                                                                \
+                     : "l"(__cvta_generic_to_global(p)), r(v));                                    \
+        return value;                                                                              \
     }                                                                                              \
     CHROMA2_HOST_DEVICE type atomic_fetch_add_acq_rel_##suffix(type *p, type v)                    \
     {                                                                                              \
-        return CHROMA2_ATOMIC_RMW(type, p, fetch_add, v, acq_rel);                                 \
+        type value;                                                                                \
+        asm volatile("atom.acq_rel.gpu.global.add.u" #bits " %0, [%1], %2;"                        \
+                     : "=" r(value)                                                                \
+                     : "l"(__cvta_generic_to_global(p)), r(v)                                      \
+                     : "memory");                                                                  \
+        return value;                                                                              \
     }                                                                                              \
     CHROMA2_HOST_DEVICE type atomic_fetch_sub_relaxed_##suffix(type *p, type v)                    \
     {                                                                                              \
-        return CHROMA2_ATOMIC_RMW(type, p, fetch_sub, v, relaxed);                                 \
+        type value;                                                                                \
+        asm volatile("atom.relaxed.gpu.global.add.u" #bits " %0, [%1], %2;"                        \
+                     : "=" r(value)                                                                \
+                     : "l"(__cvta_generic_to_global(p)), r((type)(0 - v)));                        \
+        return value;                                                                              \
     }                                                                                              \
     CHROMA2_HOST_DEVICE type atomic_fetch_sub_acq_rel_##suffix(type *p, type v)                    \
     {                                                                                              \
-        return CHROMA2_ATOMIC_RMW(type, p, fetch_sub, v, acq_rel);                                 \
+        type value;                                                                                \
+        asm volatile("atom.acq_rel.gpu.global.add.u" #bits " %0, [%1], %2;"                        \
+                     : "=" r(value)                                                                \
+                     : "l"(__cvta_generic_to_global(p)), r((type)(0 - v))                          \
+                     : "memory");                                                                  \
+        return value;                                                                              \
     }                                                                                              \
     CHROMA2_HOST_DEVICE type atomic_fetch_or_relaxed_##suffix(type *p, type v)                     \
     {                                                                                              \
-        return CHROMA2_ATOMIC_RMW(type, p, fetch_or, v, relaxed);                                  \
+        type value;                                                                                \
+        asm volatile("atom.relaxed.gpu.global.or.b" #bits " %0, [%1], %2;"                         \
+                     : "=" r(value)                                                                \
+                     : "l"(__cvta_generic_to_global(p)), r(v));                                    \
+        return value;                                                                              \
     }                                                                                              \
     CHROMA2_HOST_DEVICE bool atomic_compare_exchange_##suffix(                                     \
         type *p, type expected, type desired)                                                      \
     {                                                                                              \
-        return CHROMA2_ATOMIC_CAS(type, p, expected, desired);                                     \
+        type value;                                                                                \
+        asm volatile("atom.acq_rel.gpu.global.cas.b" #bits " %0, [%1], %2, %3;"                    \
+                     : "=" r(value)                                                                \
+                     : "l"(__cvta_generic_to_global(p)), r(expected), r(desired)                   \
+                     : "memory");                                                                  \
+        return value == expected;                                                                  \
+    }
+#else
+#define CHROMA2_ATOMICS(type, suffix, bits, r)                                                     \
+    CHROMA2_HOST_DEVICE type atomic_load_relaxed_##suffix(const type *p)                           \
+    {                                                                                              \
+        return __atomic_load_n(p, __ATOMIC_RELAXED);                                               \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE type atomic_load_acquire_##suffix(const type *p)                           \
+    {                                                                                              \
+        return __atomic_load_n(p, __ATOMIC_ACQUIRE);                                               \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE void atomic_store_relaxed_##suffix(type *p, type v)                        \
+    {                                                                                              \
+        __atomic_store_n(p, v, __ATOMIC_RELAXED);                                                  \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE void atomic_store_release_##suffix(type *p, type v)                        \
+    {                                                                                              \
+        __atomic_store_n(p, v, __ATOMIC_RELEASE);                                                  \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE type atomic_fetch_add_relaxed_##suffix(type *p, type v)                    \
+    {                                                                                              \
+        return __atomic_fetch_add(p, v, __ATOMIC_RELAXED);                                         \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE type atomic_fetch_add_acq_rel_##suffix(type *p, type v)                    \
+    {                                                                                              \
+        return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL);                                         \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE type atomic_fetch_sub_relaxed_##suffix(type *p, type v)                    \
+    {                                                                                              \
+        return __atomic_fetch_sub(p, v, __ATOMIC_RELAXED);                                         \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE type atomic_fetch_sub_acq_rel_##suffix(type *p, type v)                    \
+    {                                                                                              \
+        return __atomic_fetch_sub(p, v, __ATOMIC_ACQ_REL);                                         \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE type atomic_fetch_or_relaxed_##suffix(type *p, type v)                     \
+    {                                                                                              \
+        return __atomic_fetch_or(p, v, __ATOMIC_RELAXED);                                          \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE bool atomic_compare_exchange_##suffix(                                     \
+        type *p, type expected, type desired)                                                      \
+    {                                                                                              \
+        return __atomic_compare_exchange_n(                                                        \
+            p, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);                     \
+    }
+#endif
+
+CHROMA2_ATOMICS(uint32_t, u32, 32, "r")
+CHROMA2_ATOMICS(uint64_t, u64, 64, "l")
+
+/* Signed integers in the words of unsigned ones, as C lets them be. */
+#define CHROMA2_SIGNED_ATOMICS(type, suffix, word, word_suffix)                                    \
+    CHROMA2_HOST_DEVICE type atomic_load_relaxed_##suffix(const type *p)                           \
+    {                                                                                              \
+        return (type)atomic_load_relaxed_##word_suffix((const word *)p);                           \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE type atomic_load_acquire_##suffix(const type *p)                           \
+    {                                                                                              \
+        return (type)atomic_load_acquire_##word_suffix((const word *)p);                           \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE void atomic_store_relaxed_##suffix(type *p, type v)                        \
+    {                                                                                              \
+        atomic_store_relaxed_##word_suffix((word *)p, (word)v);                                    \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE type atomic_fetch_add_relaxed_##suffix(type *p, type v)                    \
+    {                                                                                              \
+        return (type)atomic_fetch_add_relaxed_##word_suffix((word *)p, (word)v);                   \
+    }                                                                                              \
+    CHROMA2_HOST_DEVICE type atomic_fetch_sub_relaxed_##suffix(type *p, type v)                    \
+    {                                                                                              \
+        return (type)atomic_fetch_sub_relaxed_##word_suffix((word *)p, (word)v);                   \
     }
 
-CHROMA2_ATOMICS(uint32_t, u32)
-CHROMA2_ATOMICS(int32_t, i32)
-CHROMA2_ATOMICS(uint64_t, u64)
-CHROMA2_ATOMICS(int64_t, i64)
+CHROMA2_SIGNED_ATOMICS(int64_t, i64, uint64_t, u64)
+
+/* An acquire in two parts, for values that are mostly handed over by the end of a kernel: on a GPU an
+ * acquire empties the cache of its multiprocessor, so the second part is called only where another
+ * thread of a running kernel may have stored the value. Hosts acquire at once. */
+CHROMA2_HOST_DEVICE uint64_t
+atomic_load_handed_u64(const uint64_t *p)
+{
+#if defined(__CUDA_ARCH__)
+    return atomic_load_relaxed_u64(p);
+#else
+    return atomic_load_acquire_u64(p);
+#endif
+}
+
+CHROMA2_HOST_DEVICE void
+atomic_acquire_handed(void)
+{
+#if defined(__CUDA_ARCH__)
+    asm volatile("fence.acq_rel.gpu;" : : : "memory");
+#endif
+}
 
 /** Tells the processor that this loop waits for another thread's next instruction. */
 CHROMA2_HOST_DEVICE void

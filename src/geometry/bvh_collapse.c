@@ -53,6 +53,7 @@ typedef struct collapse {
     void *nodes;      // NULL: only count
     tree_grid *grids; // NULL: the kind has none, or only count
     const bvh_tree *tree;
+    const top_item *top_items; // in the order of the tree's leaves; NULL: of a mesh
     uint32_t form;
     uint32_t first_item; // where the tree's items begin in their array
     uint32_t n_nodes;    // so far
@@ -147,6 +148,19 @@ choose_lanes(const bvh_tree *tree, uint32_t root, uint32_t width, uint32_t lanes
     return n;
 }
 
+/** What stands for a leaf in its parent. */
+static uint32_t
+leaf_word(const collapse *self, const bvh_tree_node *leaf)
+{
+    const top_item *const item = self->top_items != NULL ? self->top_items + leaf->first : NULL;
+    if (forms[self->form].is_quant && item != NULL && leaf->n_items == 1 &&
+        item->triangle == NO_PRIMITIVE) {
+        return QUANT_INSTANCE | item->placement;
+    }
+    DCHECK(!forms[self->form].is_quant || leaf->n_items <= QUANT_MAX_LEAF);
+    return bvh_leaf_word(self->first_item + leaf->first, leaf->n_items);
+}
+
 /** A binary subtree, and the wide node that it becomes. */
 typedef struct pending {
     uint32_t root, at;
@@ -163,7 +177,7 @@ write_node(collapse *self, pending node, pending out_children[MAX_WIDTH])
     uint32_t n_children = 0;
     for (uint32_t i = 0; i < n; ++i) {
         const bvh_tree_node *const child = nodes + lanes[i];
-        uint32_t word = bvh_leaf_word(self->first_item + child->first, child->n_items);
+        uint32_t word = leaf_word(self, child);
         if (child->n_items == 0) {
             word = self->n_nodes++;
             out_children[n_children].root = lanes[i];
@@ -253,6 +267,7 @@ collapse_level(const scene_trees_view *trees, enum tree_level level, uint32_t fo
     const uint32_t n_roots = count_roots(trees, level);
     collapse self = {.nodes = nodes, .form = form, .n_nodes = n_roots};
     self.grids = forms[form].is_quant ? grids : NULL;
+    self.top_items = level == LEVEL_TOP ? trees->top_items : NULL;
     self.first_item = forms[form].is_quant ? QUANT_NO_ITEM + 1 : 0;
     for (uint32_t root = 0; root < n_roots; ++root) {
         collapse_tree(&self, root_tree(trees, level, root), root);
@@ -291,11 +306,13 @@ static void
 set_leaf_triangle(leaf_triangle *out, uint32_t placement, uint32_t triangle, const vec3 corner[3])
 {
     memset(out, 0, sizeof *out);
-    memcpy(out->corner0, corner + 0, sizeof out->corner0);
-    memcpy(out->corner1, corner + 1, sizeof out->corner1);
-    memcpy(out->corner2, corner + 2, sizeof out->corner2);
-    out->placement = placement;
-    out->triangle = triangle;
+    for (int i = 0; i < 3; ++i) {
+        out->axis[0].corner[i] = corner[i].x;
+        out->axis[1].corner[i] = corner[i].y;
+        out->axis[2].corner[i] = corner[i].z;
+    }
+    out->axis[0].word = triangle;
+    out->axis[1].word = placement;
 }
 
 /** The items of the top tree, with world corners. */

@@ -6,9 +6,14 @@
 /* A child word is the index of an inner node, or a leaf: bit 31, items - 1 in bits 28-30, the
  * first item in bits 0-27. */
 #define BVH_LEAF      0x80000000u
-#define BVH_EMPTY     0xffffffffu // no child; on a stack: back to world coordinates
+#define BVH_EMPTY     0xffffffffu // no child; on a stack of bvh_trace_view.h: back to the world
 #define BVH_MAX_LEAF  8u
 #define BVH_MAX_FIRST 0x0ffffffeu
+
+/* Of trees with boxes on a grid: an instance, alone in its leaf, whose placement is in bits 0-27.
+ * Their other leaves have few items. */
+#define QUANT_INSTANCE 0xc0000000u
+#define QUANT_MAX_LEAF 4u
 
 /** The deepest leaf of a binary tree; a wide tree is no deeper, and each of its levels leaves at
  *  most width - 1 children on the stack. Two trees are nested, with one marker between them. */

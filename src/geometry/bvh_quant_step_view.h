@@ -14,9 +14,7 @@
 CHROMA2_HOST_DEVICE
 BVH_NAME(quant_node) BVH_NAME(quant_node_load)(const quant_walk *walk)
 {
-    const scene_view *const scene = walk->search.scene;
-    const BVH_NAME(quant_node) *const nodes = (const BVH_NAME(
-        quant_node) *)(walk->inside == NO_PRIMITIVE ? scene->top_nodes : scene->mesh_nodes);
+    const BVH_NAME(quant_node) *const nodes = (const BVH_NAME(quant_node) *)walk->nodes;
     assume_global(nodes);
     return nodes[walk->next];
 }
@@ -60,7 +58,8 @@ BVH_NAME(quant_walk_node)(quant_walk *walk, const BVH_NAME(quant_node) * node, q
     }
 }
 
-/** Visits one inner node or one leaf. False: the search has ended.
+/** Visits one inner node, or does one thing at a leaf. False: the search has ended; then BVH_EMPTY
+ *  is next.
  *  stack   [BVH_STACK(width)], the same for all steps of a walk */
 CHROMA2_HOST_DEVICE bool
 BVH_NAME(quant_walk_advance)(quant_walk *walk, quant_entry *stack, trace_work *work)
@@ -72,7 +71,7 @@ BVH_NAME(quant_walk_advance)(quant_walk *walk, quant_entry *stack, trace_work *w
         BVH_NAME(quant_walk_node)(walk, &node, stack);
         work->nodes += 1;
     }
-    return walk->next != BVH_EMPTY || quant_walk_pop(walk, stack);
+    return quant_walk_settle(walk, stack);
 }
 
 CHROMA2_HOST_DEVICE trace_hit

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Nearest hit through a two-level wide tree with boxes on a grid, one node or leaf at a time:
+/** Nearest hit through a two-level wide tree with boxes on a grid, one node or triangle at a time:
  *  made for GPUs, where a warp's lanes are at different places of different searches.
  *
  *      quant_walk walk = quant_walk_make(scene, &ray);
@@ -37,10 +37,14 @@
 /** No lane is met at this key, and nothing is further away. */
 #define QUANT_FAR 0x7fffffff
 
+/** A child word that is on no node, only on a stack: below are subtrees of the top level. It says
+ *  like QUANT_INSTANCE that the frame changes. */
+#define QUANT_WORLD 0xfffffffeu
+
 /** A subtree to visit; no hit in it is nearer than its key, the bits of a t. */
 typedef struct CHROMA2_ALIGNED(8) quant_entry {
     int32_t key;
-    uint32_t child; // BVH_EMPTY: back to world coordinates
+    uint32_t child;
 } quant_entry;
 
 /** A ray in the frame of one tree, for boxes on its grid. */
@@ -55,9 +59,10 @@ typedef struct quant_frame {
 typedef struct quant_walk {
     trace_search search;
     quant_frame frame;
-    uint32_t inside; // the placement whose frame this is; NO_PRIMITIVE: the world's
-    uint32_t next;   // child word that comes next, BVH_EMPTY: take it from the stack
-    uint32_t height; // of the stack
+    const void *nodes; // of the level that the walk is in
+    uint32_t inside;   // the placement whose frame this is; NO_PRIMITIVE: the world's
+    uint32_t next;     // child word that comes next, BVH_EMPTY: take it from the stack, or the end
+    uint32_t height;   // of the stack
 } quant_walk;
 
 /** Returns where a word holds the plane that the ray passes first: HALF_*. */
@@ -65,7 +70,7 @@ CHROMA2_HOST_DEVICE uint32_t
 quant_frame_axis(quant_frame *frame, uint32_t axis, const tree_grid *grid, float origin,
     float direction, float pad)
 {
-    const float inverse = clamp_float(1.0f / direction, -QUANT_STEEPEST, QUANT_STEEPEST);
+    const float inverse = clamp_float(reciprocal_near(direction), -QUANT_STEEPEST, QUANT_STEEPEST);
     const bool backward = inverse < 0.0f; // of -0 too
     const float near_origin = backward ? origin - pad : origin + pad;
     const float far_origin = backward ? origin + pad : origin - pad;
@@ -92,35 +97,25 @@ CHROMA2_HOST_DEVICE quant_walk
 quant_walk_make(const scene_view *scene, const trace_ray *ray)
 {
     const trace_line line = trace_world_line(scene, ray);
+    const tree_grid *const grids = scene->top_grids;
     quant_walk walk;
+    assume_global(grids);
+    const tree_grid here = *grids;
     walk.search = trace_search_make(scene, ray);
-    walk.frame = quant_frame_make(scene, scene->top_grids, &line);
+    walk.frame = quant_frame_make(scene, &here, &line);
+    walk.nodes = scene->top_nodes;
     walk.inside = NO_PRIMITIVE;
     walk.next = 0;
     walk.height = 0;
     return walk;
 }
 
-/** Whether the next step is a leaf's: schedules that let lanes wait for each other ask. */
+/** Whether the next step is a leaf's, or one that changes the frame: schedules that let lanes wait
+ *  for each other ask. */
 CHROMA2_HOST_DEVICE bool
 quant_walk_is_at_leaf(const quant_walk *walk)
 {
     return walk->next >= BVH_LEAF;
-}
-
-/** Goes on at the root of an instance's mesh; a marker on the stack leads back. */
-CHROMA2_HOST_DEVICE void
-quant_walk_enter(quant_walk *walk, uint32_t placement, quant_entry *stack)
-{
-    const scene_view *const scene = walk->search.scene;
-    const placement_record *const placed = scene->placements + placement;
-    const trace_line line = trace_local_line(scene, walk->search.ray, placed);
-    walk->frame = quant_frame_make(scene, scene->mesh_grids + placed->root, &line);
-    walk->inside = placement;
-    walk->next = placed->root;
-    stack[walk->height].key = 0;
-    stack[walk->height].child = BVH_EMPTY;
-    ++walk->height;
 }
 
 /** Takes the next subtree from the stack. False: there is none, the search has ended. */
@@ -129,12 +124,7 @@ quant_walk_pop(quant_walk *walk, const quant_entry *stack)
 {
     while (walk->height > 0) {
         const quant_entry entry = stack[--walk->height];
-        if (entry.child == BVH_EMPTY) {
-            const scene_view *const scene = walk->search.scene;
-            const trace_line line = trace_world_line(scene, walk->search.ray);
-            walk->frame = quant_frame_make(scene, scene->top_grids, &line);
-            walk->inside = NO_PRIMITIVE;
-        } else if (bits_float((uint32_t)entry.key) <= walk->search.t) {
+        if (bits_float((uint32_t)entry.key) <= walk->search.t) {
             walk->next = entry.child;
             return true;
         }
@@ -142,46 +132,119 @@ quant_walk_pop(quant_walk *walk, const quant_entry *stack)
     return false;
 }
 
-/** Tests a leaf triangle of the tree that the walk is in. */
-CHROMA2_HOST_DEVICE void
-quant_walk_test(quant_walk *walk, const leaf_triangle *item)
+/** Whether a walk at a leaf changes its frame next. */
+CHROMA2_HOST_DEVICE bool
+quant_walk_is_turn(const quant_walk *walk)
 {
-    vec3 corner[3];
-    uint32_t placement = item->placement;
-    if (walk->inside == NO_PRIMITIVE) { // what placement_corner gives for these
-        corner[0] = vec3_make(item->corner0[0], item->corner0[1], item->corner0[2]);
-        corner[1] = vec3_make(item->corner1[0], item->corner1[1], item->corner1[2]);
-        corner[2] = vec3_make(item->corner2[0], item->corner2[1], item->corner2[2]);
-    } else {
-        const placement_record *const placed = walk->search.scene->placements + walk->inside;
-        placement = walk->inside;
-        corner[0] = placement_corner(placed, item->corner0);
-        corner[1] = placement_corner(placed, item->corner1);
-        corner[2] = placement_corner(placed, item->corner2);
-    }
-    trace_test_corners(&walk->search, placement, item->triangle, corner);
+    return walk->next >= QUANT_INSTANCE;
 }
 
-/** Visits the leaf `next`. */
+/** Changes the frame: goes to the root of an instance's mesh, with a marker on the stack that leads
+ *  back, or to the top level. There may be nothing left to visit there. */
+CHROMA2_HOST_DEVICE void
+quant_walk_turn(quant_walk *walk, quant_entry *stack)
+{
+    const scene_view *const scene = walk->search.scene;
+    const trace_ray *const ray = walk->search.ray;
+    const bool enters = walk->next != QUANT_WORLD;
+    const tree_grid *grid = scene->top_grids;
+    trace_line line;
+    if (enters) {
+        const placement_record *const placements = scene->placements;
+        assume_global(placements);
+        walk->inside = bvh_leaf_first(walk->next);
+        const placement_record placed = placements[walk->inside];
+        stack[walk->height].key = 0;
+        stack[walk->height].child = QUANT_WORLD;
+        ++walk->height;
+        line = trace_local_line(scene, ray, &placed);
+        grid = scene->mesh_grids + placed.root;
+        walk->next = placed.root;
+    } else {
+        walk->inside = NO_PRIMITIVE;
+        walk->next = BVH_EMPTY;
+        if (!quant_walk_pop(walk, stack)) {
+            return;
+        }
+        line = trace_world_line(scene, ray);
+    }
+    walk->nodes = enters ? scene->mesh_nodes : scene->top_nodes;
+    assume_global(grid);
+    const tree_grid here = *grid;
+    walk->frame = quant_frame_make(scene, &here, &line);
+}
+
+/** The triangles in the leaves of the level that the walk is in, row by row. */
+CHROMA2_HOST_DEVICE const leaf_row *
+quant_walk_rows(const quant_walk *walk)
+{
+    const scene_view *const scene = walk->search.scene;
+    const leaf_triangle *const items =
+        walk->inside == NO_PRIMITIVE ? scene->top_triangles : scene->mesh_triangles;
+    assume_global(items);
+    return items->axis;
+}
+
+/** The corners of a leaf triangle, less the ray's origin, after the turn of the search. */
+CHROMA2_HOST_DEVICE void
+quant_walk_corners(const quant_walk *walk, uint32_t item, vec3 out_seen[3])
+{
+    const trace_search *const search = &walk->search;
+    const bool is_local = walk->inside != NO_PRIMITIVE;
+    const uint32_t axes = is_local ? AXES_XYZ : search->setup.axes;
+    const leaf_row *const rows = quant_walk_rows(walk);
+    const leaf_row x = rows[3 * item + (axes & 3u)];
+    const leaf_row y = rows[3 * item + (axes >> 2 & 3u)];
+    const leaf_row z = rows[3 * item + (axes >> 4)];
+    for (int i = 0; i < 3; ++i) {
+        out_seen[i] = vec3_make(x.corner[i], y.corner[i], z.corner[i]);
+    }
+    if (is_local) {
+        const placement_record *const placements = search->scene->placements;
+        assume_global(placements);
+        const placement_record placed = placements[walk->inside];
+        for (int i = 0; i < 3; ++i) {
+            out_seen[i] = vec3_turned(placement_point(&placed, out_seen[i]), search->setup.axes);
+        }
+    }
+    for (int i = 0; i < 3; ++i) {
+        out_seen[i] = vec3_sub(out_seen[i], search->origin);
+    }
+}
+
+/** Tests the first triangle of the leaf `next`, which loses it. */
+CHROMA2_HOST_DEVICE void
+quant_walk_triangle(quant_walk *walk, trace_work *work)
+{
+    const uint32_t item = bvh_leaf_first(walk->next);
+    vec3 seen[3];
+    triangle_hit met;
+    walk->next = bvh_leaf_count(walk->next) > 1 ? walk->next + 1u - (1u << 28) : BVH_EMPTY;
+    quant_walk_corners(walk, item, seen);
+    if (triangle_meet(&walk->search.setup, seen, &met) && !trace_is_idle(&walk->search, &met)) {
+        const leaf_row *const rows = quant_walk_rows(walk) + 3 * (size_t)item;
+        const uint32_t placement = walk->inside == NO_PRIMITIVE ? rows[1].word : walk->inside;
+        trace_offer(&walk->search, &met, placement, rows[0].word);
+    }
+    work->triangles += 1;
+}
+
+/** Whether the search goes on, after a step: takes what comes next from the stack if need be. */
+CHROMA2_HOST_DEVICE bool
+quant_walk_settle(quant_walk *walk, const quant_entry *stack)
+{
+    return walk->next != BVH_EMPTY || quant_walk_pop(walk, stack);
+}
+
+/** Does one thing at a leaf: changes the frame, or tests a triangle. quant_walk_settle follows. */
 CHROMA2_HOST_DEVICE void
 quant_walk_leaf(quant_walk *walk, quant_entry *stack, trace_work *work)
 {
-    const scene_view *const scene = walk->search.scene;
-    const leaf_triangle *const triangles =
-        walk->inside == NO_PRIMITIVE ? scene->top_triangles : scene->mesh_triangles;
-    const leaf_triangle *const items = triangles + bvh_leaf_first(walk->next);
-    const uint32_t n_items = bvh_leaf_count(walk->next);
-    walk->next = BVH_EMPTY;
-    assume_global(items);
-    for (uint32_t i = 0; i < n_items; ++i) {
-        const leaf_triangle item = items[i];
-        if (item.triangle == NO_PRIMITIVE) { // an instance is alone in its leaf
-            quant_walk_enter(walk, item.placement, stack);
-            return;
-        }
-        quant_walk_test(walk, &item);
+    if (quant_walk_is_turn(walk)) {
+        quant_walk_turn(walk, stack);
+    } else {
+        quant_walk_triangle(walk, work);
     }
-    work->triangles += n_items;
 }
 
 #define BVH_WIDTH 4

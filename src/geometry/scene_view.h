@@ -57,16 +57,18 @@ typedef struct CHROMA2_ALIGNED(16) tree_grid {
     float spare[2];
 } tree_grid;
 
-/** A leaf item with its corners, in the order of the leaves. Of the top-level tree: a world
- *  triangle, or a whole instance (triangle NO_PRIMITIVE, corners unused). Of a mesh's: corners in
- *  the mesh's own frame, placement unused. 48 bytes, three loads. */
-typedef struct CHROMA2_ALIGNED(16) leaf_triangle {
-    float corner0[3];
-    uint32_t triangle; // local index
-    float corner1[3];
-    uint32_t placement;
-    float corner2[3];
-    uint32_t spare;
+/** One coordinate of a triangle's three corners, and a word. */
+typedef struct CHROMA2_ALIGNED(16) leaf_row {
+    float corner[3];
+    uint32_t word; // of axis x: the triangle's local index; y: its placement; z: 0
+} leaf_row;
+
+/** A leaf item with its corners, in the order of the leaves: three loads, one an axis, so that a
+ *  ray turns its corners by where it loads from. Of the top-level tree: a world triangle, or a whole
+ *  instance (triangle NO_PRIMITIVE, corners unused). Of a mesh's: corners in the mesh's own frame,
+ *  placement unused. 48 bytes. */
+typedef struct leaf_triangle {
+    leaf_row axis[3];
 } leaf_triangle;
 
 /** A cumulative distribution on a uniform grid, linear between; y[0] = 0, y[n-1] = 1. */
@@ -262,18 +264,23 @@ angle_table_lookup(const scene_view *scene, uint32_t first, angle_place place, f
     return fmaf(place.share, high - low, low);
 }
 
+/** Where an instance's local point is in the world. */
+CHROMA2_HOST_DEVICE vec3
+placement_point(const placement_record *placement, vec3 v)
+{
+    const float *const r = placement->rotation;
+    const float *const d = placement->displacement;
+    return vec3_make(fmaf(r[2], v.z, fmaf(r[1], v.y, fmaf(r[0], v.x, d[0]))),
+        fmaf(r[5], v.z, fmaf(r[4], v.y, fmaf(r[3], v.x, d[1]))),
+        fmaf(r[8], v.z, fmaf(r[7], v.y, fmaf(r[6], v.x, d[2]))));
+}
+
 /** A corner of a placed triangle in world coordinates. */
 CHROMA2_HOST_DEVICE vec3
 placement_corner(const placement_record *placement, const float *vertex)
 {
-    if ((placement->flags & PLACEMENT_WORLD) != 0) {
-        return vec3_make(vertex[0], vertex[1], vertex[2]);
-    }
-    const float *const r = placement->rotation;
-    const float *const d = placement->displacement;
-    return vec3_make(fmaf(r[2], vertex[2], fmaf(r[1], vertex[1], fmaf(r[0], vertex[0], d[0]))),
-        fmaf(r[5], vertex[2], fmaf(r[4], vertex[1], fmaf(r[3], vertex[0], d[1]))),
-        fmaf(r[8], vertex[2], fmaf(r[7], vertex[1], fmaf(r[6], vertex[0], d[2]))));
+    const vec3 v = vec3_make(vertex[0], vertex[1], vertex[2]);
+    return (placement->flags & PLACEMENT_WORLD) != 0 ? v : placement_point(placement, v);
 }
 
 /** The three world corners of a placement's local triangle. */
@@ -282,6 +289,8 @@ scene_corners(
     const scene_view *scene, const placement_record *placement, uint32_t triangle, vec3 out[3])
 {
     const triangle_record *const t = scene->triangles + placement->first_triangle + triangle;
+    assume_global(t);
+    assume_global(scene->vertices);
     for (int i = 0; i < 3; ++i) {
         out[i] = placement_corner(placement, scene->vertices + 3u * (size_t)t->vertex[i]);
     }
@@ -304,9 +313,10 @@ scene_leaf_item(const scene_view *scene, uint32_t inside, uint32_t index)
 CHROMA2_HOST_DEVICE interface_record
 scene_interface(const scene_view *scene, const placement_record *placement, uint32_t triangle)
 {
-    return scene
-        ->interfaces[placement->interface_offset +
-                     scene->triangles[placement->first_triangle + triangle].interface_index];
+    const triangle_record *const t = scene->triangles + placement->first_triangle + triangle;
+    assume_global(t);
+    assume_global(scene->interfaces);
+    return scene->interfaces[placement->interface_offset + t->interface_index];
 }
 
 /** The placement that holds a global primitive id (< n_primitives), by bisection. */

@@ -46,6 +46,7 @@ typedef struct trace_search {
     const scene_view *scene;
     const trace_ray *ray;
     trace_setup setup;
+    vec3 origin;        // of the ray, after the setup's turn
     float t;            // t_max if there is none
     uint32_t placement; // NO_PRIMITIVE: none
     uint32_t face;      // its triangle, local to the placement | from_outside << 31
@@ -58,6 +59,7 @@ trace_search_make(const scene_view *scene, const trace_ray *ray)
     search.scene = scene;
     search.ray = ray;
     search.setup = trace_setup_make(ray->direction);
+    search.origin = vec3_turned(ray->origin, search.setup.axes);
     search.t = ray->t_max;
     search.placement = NO_PRIMITIVE;
     search.face = 0;
@@ -68,31 +70,33 @@ trace_search_make(const scene_view *scene, const trace_ray *ray)
 CHROMA2_HOST_DEVICE trace_hit
 trace_search_hit(const trace_search *search)
 {
+    const placement_record *const placements = search->scene->placements;
     const bool is_hit = search->placement != NO_PRIMITIVE;
     trace_hit hit;
+    assume_global(placements);
     hit.t = search->t;
     hit.placement = search->placement;
     hit.triangle = is_hit ? search->face & 0x7fffffffu : NO_PRIMITIVE;
-    hit.primitive = is_hit ? search->scene->placements[hit.placement].first_primitive + hit.triangle
-                           : NO_PRIMITIVE;
+    hit.primitive =
+        is_hit ? placements[hit.placement].first_primitive + hit.triangle : NO_PRIMITIVE;
     hit.from_outside = search->face >> 31;
     return hit;
 }
 
-/** Whether a triangle met within the zone counts: see the head of this file. */
+/** Whether a triangle met within the zone counts: see the head of this file. Rare. */
 CHROMA2_HOST_DEVICE bool
-trace_counts_in_zone(
-    const trace_search *search, uint32_t from_outside, uint32_t placement, uint32_t triangle)
+trace_counts_in_zone(const scene_view *scene, const trace_ray *ray, uint32_t from_outside,
+    uint32_t placement, uint32_t triangle)
 {
-    const trace_ray *const ray = search->ray;
-    const placement_record *const placed = search->scene->placements + placement;
+    const placement_record *const placed = scene->placements + placement;
+    assume_global(placed);
     if (placed->first_primitive + triangle == ray->last) {
         return false;
     }
-    const interface_record media = scene_interface(search->scene, placed, triangle);
+    const interface_record media = scene_interface(scene, placed, triangle);
     if (ray->medium == NO_MEDIUM || media.inside == media.outside) {
         vec3 corner[3]; // again: the callers' need not wait in registers
-        scene_corners(search->scene, placed, triangle, corner);
+        scene_corners(scene, placed, triangle, corner);
         return triangle_is_ahead(ray->origin, corner, from_outside);
     }
     return (from_outside != 0 ? media.outside : media.inside) == ray->medium;
@@ -107,27 +111,28 @@ trace_wins_tie(const trace_search *search, uint32_t placement, uint32_t triangle
                (placement == search->placement && triangle < (search->face & 0x7fffffffu)));
 }
 
-/** Tests one triangle, whose world corners the caller has, and keeps it if it counts and is nearer:
- *  the only place where hits are made. Testing a triangle twice changes nothing. */
-CHROMA2_HOST_DEVICE void
-trace_test_corners(
-    trace_search *search, uint32_t placement, uint32_t triangle, const vec3 corner[3])
+/** Whether a triangle that is met need not be looked at further: it lies behind, or beyond the
+ *  nearest hit so far. */
+CHROMA2_HOST_DEVICE bool
+trace_is_idle(const trace_search *search, const triangle_hit *met)
 {
-    const float zone_mm = search->scene->zone_mm;
-    triangle_hit met;
-    if (!triangle_intersect(&search->setup, search->ray->origin, corner, &met) ||
-        !(met.t >= -zone_mm)) {
+    return !(met->t >= -search->scene->zone_mm && met->t <= search->t);
+}
+
+/** Keeps a triangle that is met and not idle if it counts and is nearer: the only place where hits
+ *  are made. Offering a triangle twice changes nothing. */
+CHROMA2_HOST_DEVICE void
+trace_offer(trace_search *search, const triangle_hit *met, uint32_t placement, uint32_t triangle)
+{
+    if (met->t <= search->scene->zone_mm &&
+        !trace_counts_in_zone(search->scene, search->ray, met->from_outside, placement, triangle)) {
         return;
     }
-    if (met.t <= zone_mm &&
-        !trace_counts_in_zone(search, met.from_outside, placement, triangle)) {
-        return;
-    }
-    const float t = met.t > 0.0f ? met.t : 0.0f;
+    const float t = met->t > 0.0f ? met->t : 0.0f;
     if (t < search->t || (t == search->t && trace_wins_tie(search, placement, triangle))) {
         search->t = t;
         search->placement = placement;
-        search->face = triangle | met.from_outside << 31;
+        search->face = triangle | met->from_outside << 31;
     }
 }
 
@@ -136,9 +141,13 @@ CHROMA2_HOST_DEVICE void
 trace_test(trace_search *search, uint32_t placement, uint32_t triangle)
 {
     const scene_view *const scene = search->scene;
+    triangle_hit met;
     vec3 corner[3];
     scene_corners(scene, scene->placements + placement, triangle, corner);
-    trace_test_corners(search, placement, triangle, corner);
+    if (triangle_intersect(&search->setup, search->ray->origin, corner, &met) &&
+        !trace_is_idle(search, &met)) {
+        trace_offer(search, &met, placement, triangle);
+    }
 }
 
 /** The nearest hit by asking every triangle: the definition, and the oracle of every test. */

@@ -10,28 +10,34 @@
 #pragma once
 #include "base/vec3.h"
 
-/** The shear that makes a direction the z axis: one for all triangles of a ray. */
+/** The shear that makes a direction the z axis, after a turn that makes its largest component z:
+ *  one for all triangles of a ray. */
 typedef struct trace_setup {
     float sx, sy, sz;
-    uint32_t axes; // kx | ky << 3 | kz << 6, each AXIS_*; kz: of the largest direction component
+    uint32_t axes; // which components become x, y and z: AXES_*
 } trace_setup;
 
-#define AXIS_X 1u
-#define AXIS_Y 2u
-#define AXIS_Z 4u
+/* Which components of a vector become x | y << 2 | z << 4: those of a turn, so that triangles keep
+ * their orientation. */
+#define AXES_YZX 9u
+#define AXES_ZXY 18u
+#define AXES_XYZ 36u
 
 /** Where a ray's line meets a triangle. */
 typedef struct triangle_hit {
     float t;               // signed distance, in lengths of the direction
     uint32_t from_outside; // 1: met from the side that (v1-v0)x(v2-v1) points to
-    float weight[3];       // of v0, v1, v2; divide by their sum for barycentric coordinates
+    float weight[3];       // of v0, v1, v2: barycentric coordinates when divided by their sum
 } triangle_hit;
 
-/** The component that the low bits name: AXIS_*. */
-CHROMA2_HOST_DEVICE float
-vec3_component(vec3 v, uint32_t axis)
+/** A vector after the turn that axes name. */
+CHROMA2_HOST_DEVICE vec3
+vec3_turned(vec3 v, uint32_t axes)
 {
-    return (axis & AXIS_X) != 0 ? v.x : ((axis & AXIS_Y) != 0 ? v.y : v.z);
+    const bool is_yzx = axes == AXES_YZX;
+    const bool is_zxy = axes == AXES_ZXY;
+    return vec3_make(is_yzx ? v.y : (is_zxy ? v.z : v.x), is_yzx ? v.z : (is_zxy ? v.x : v.y),
+        is_yzx ? v.x : (is_zxy ? v.y : v.z));
 }
 
 CHROMA2_HOST_DEVICE trace_setup
@@ -40,20 +46,12 @@ trace_setup_make(vec3 direction)
     const float x = fabsf(direction.x);
     const float y = fabsf(direction.y);
     const float z = fabsf(direction.z);
-    const uint32_t kz = x > y ? (x > z ? AXIS_X : AXIS_Z) : (y > z ? AXIS_Y : AXIS_Z);
-    uint32_t kx = kz == AXIS_Z ? AXIS_X : kz << 1;
-    uint32_t ky = kx == AXIS_Z ? AXIS_X : kx << 1;
-    const float along = vec3_component(direction, kz);
-    if (along < 0.0f) { // keeps the triangles' orientation
-        const uint32_t k = kx;
-        kx = ky;
-        ky = k;
-    }
     trace_setup s;
-    s.sx = vec3_component(direction, kx) / along;
-    s.sy = vec3_component(direction, ky) / along;
-    s.sz = 1.0f / along;
-    s.axes = kx | ky << 3 | kz << 6;
+    s.axes = x > y ? (x > z ? AXES_YZX : AXES_XYZ) : (y > z ? AXES_ZXY : AXES_XYZ);
+    const vec3 turned = vec3_turned(direction, s.axes);
+    s.sx = turned.x / turned.z;
+    s.sy = turned.y / turned.z;
+    s.sz = 1.0f / turned.z;
     return s;
 }
 
@@ -64,26 +62,19 @@ triangle_edge(float a, float b, float c, float d)
     return (double)a * (double)b - (double)c * (double)d;
 }
 
-/** Whether the line of the ray meets the triangle, edges and corners included; a degenerate or
- *  edge-on triangle is never met. out_hit is written only then. */
+/** triangle_intersect, of corners less the origin, after the turn of the setup. */
 CHROMA2_HOST_DEVICE bool
-triangle_intersect(const trace_setup *s, vec3 origin, const vec3 corner[3], triangle_hit *out_hit)
+triangle_meet(const trace_setup *s, const vec3 seen[3], triangle_hit *out_hit)
 {
-    const vec3 a = vec3_sub(corner[0], origin);
-    const vec3 b = vec3_sub(corner[1], origin);
-    const vec3 c = vec3_sub(corner[2], origin);
-    const uint32_t kx = s->axes;
-    const uint32_t ky = s->axes >> 3;
-    const uint32_t kz = s->axes >> 6;
-    const float az = vec3_component(a, kz);
-    const float bz = vec3_component(b, kz);
-    const float cz = vec3_component(c, kz);
-    const float ax = vec3_component(a, kx) - s->sx * az;
-    const float ay = vec3_component(a, ky) - s->sy * az;
-    const float bx = vec3_component(b, kx) - s->sx * bz;
-    const float by = vec3_component(b, ky) - s->sy * bz;
-    const float cx = vec3_component(c, kx) - s->sx * cz;
-    const float cy = vec3_component(c, ky) - s->sy * cz;
+    const float az = seen[0].z;
+    const float bz = seen[1].z;
+    const float cz = seen[2].z;
+    const float ax = seen[0].x - s->sx * az;
+    const float ay = seen[0].y - s->sy * az;
+    const float bx = seen[1].x - s->sx * bz;
+    const float by = seen[1].y - s->sy * bz;
+    const float cx = seen[2].x - s->sx * cz;
+    const float cy = seen[2].y - s->sy * cz;
     const float u = cx * by - cy * bx;
     const float v = ax * cy - ay * cx;
     const float w = bx * ay - by * ax;
@@ -93,7 +84,8 @@ triangle_intersect(const trace_setup *s, vec3 origin, const vec3 corner[3], tria
     const double exact_u = triangle_edge(cx, by, cy, bx);
     const double exact_v = triangle_edge(ax, cy, ay, cx);
     const double exact_w = triangle_edge(bx, ay, by, ax);
-    if ((exact_u < 0.0 || exact_v < 0.0 || exact_w < 0.0) &&
+    if ((u == 0.0f || v == 0.0f || w == 0.0f) && // else the signs are known
+        (exact_u < 0.0 || exact_v < 0.0 || exact_w < 0.0) &&
         (exact_u > 0.0 || exact_v > 0.0 || exact_w > 0.0)) {
         return false;
     }
@@ -106,8 +98,19 @@ triangle_intersect(const trace_setup *s, vec3 origin, const vec3 corner[3], tria
     }
     const float depth = out_hit->weight[0] * az + out_hit->weight[1] * bz + out_hit->weight[2] * cz;
     out_hit->t = s->sz * depth / det;
-    out_hit->from_outside = det > 0.0f ? 1u : 0u;
+    out_hit->from_outside = (float_bits(det) ^ float_bits(s->sz)) >> 31 ^ 1u; // equal signs: 1
     return true;
+}
+
+/** Whether the line of the ray meets the triangle, edges and corners included; a degenerate or
+ *  edge-on triangle is never met. out_hit is written only then. */
+CHROMA2_HOST_DEVICE bool
+triangle_intersect(const trace_setup *s, vec3 origin, const vec3 corner[3], triangle_hit *out_hit)
+{
+    const vec3 seen[3] = {vec3_turned(vec3_sub(corner[0], origin), s->axes),
+        vec3_turned(vec3_sub(corner[1], origin), s->axes),
+        vec3_turned(vec3_sub(corner[2], origin), s->axes)};
+    return triangle_meet(s, seen, out_hit);
 }
 
 /** Whether a triangle's plane lies ahead of the ray, exactly where the origin is on it, up to the

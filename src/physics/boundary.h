@@ -34,6 +34,7 @@ enum boundary_exit {
     EXIT_STOP,    // it ended
     EXIT_BACK,    // on in the medium it came from
     EXIT_THROUGH, // on in the far medium
+    EXIT_DIFFUSE, // back by Lambert's law, whose direction the step draws
     EXIT_FALL     // the surface did not see it: the bare dielectric boundary decides
 };
 

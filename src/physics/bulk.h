@@ -12,29 +12,57 @@ length_lookup(const scene_view *scene, uint32_t table, float wavelength_nm)
     return length_mm == length_mm ? length_mm : bits_float(0x7f800000u);
 }
 
+/** What a step draws at its start, whatever medium it is in. */
+typedef struct step_draws {
+    float absorb, scatter; // free paths in mean lengths
+    uint32_t choice;       // word of the surface's choice
+} step_draws;
+
+/** words  [0] absorption, [1] Rayleigh scattering, [2] the surface's choice */
+CHROMA2_HOST_DEVICE step_draws
+step_draws_make(random4 words)
+{
+    step_draws draws;
+    draws.absorb = exponential(words.w[0]);
+    draws.scatter = exponential(words.w[1]);
+    draws.choice = words.w[2];
+    return draws;
+}
+
 /** How far a photon gets before a medium absorbs or scatters it. */
 typedef struct free_path {
     float absorb_mm, scatter_mm; // scattering of either kind
     uint32_t is_mie;             // 1: it is by particles
 } free_path;
 
-/** Draws all lengths. Infinite mean lengths never end a path; a mean of 0 ends it at once.
- *  words  [0] absorption, [1] Rayleigh scattering, [3] Mie scattering */
-CHROMA2_HOST_DEVICE free_path
-bulk_free_path(const scene_view *scene, uint32_t medium, float wavelength_nm, random4 words)
+/** Lets particles scatter too. Their length is drawn from word [3] of the step. */
+CHROMA2_HOST_DEVICE_CALL free_path
+bulk_mie_path(
+    const scene_view *scene, uint32_t table, float wavelength_nm, uint32_t word, free_path path)
 {
-    const material_record *const material = scene->materials + medium;
+    const float mie_mm = length_lookup(scene, table, wavelength_nm) * exponential(word);
+    path.is_mie = mie_mm < path.scatter_mm ? 1u : 0u;
+    path.scatter_mm = min_float(mie_mm, path.scatter_mm);
+    return path;
+}
+
+/** Lengths in the photon's medium. Infinite mean lengths never end a path; a mean of 0 ends it at
+ *  once. */
+CHROMA2_HOST_DEVICE free_path
+bulk_free_path(
+    const step_context *context, const photon *p, float absorb_lengths, float scatter_lengths)
+{
+    const scene_view *const scene = context->scene;
+    const material_record *const material = scene->materials + photon_medium(p);
     free_path path;
     path.absorb_mm =
-        length_lookup(scene, material->absorption_mm, wavelength_nm) * exponential(words.w[0]);
+        length_lookup(scene, material->absorption_mm, p->wavelength_nm) * absorb_lengths;
     path.scatter_mm =
-        length_lookup(scene, material->scattering_mm, wavelength_nm) * exponential(words.w[1]);
+        length_lookup(scene, material->scattering_mm, p->wavelength_nm) * scatter_lengths;
     path.is_mie = 0;
     if (CHROMA2_UNLIKELY(material->mie_mm != 0)) {
-        const float mie_mm =
-            length_lookup(scene, material->mie_mm, wavelength_nm) * exponential(words.w[3]);
-        path.is_mie = mie_mm < path.scatter_mm ? 1u : 0u;
-        path.scatter_mm = min_float(mie_mm, path.scatter_mm);
+        path = bulk_mie_path(scene, material->mie_mm, p->wavelength_nm,
+            photon_draw(context, p, RANDOM_STEP, 0).w[3], path);
     }
     return path;
 }

@@ -4,6 +4,13 @@
 #include "physics/boundary.h"
 #include "physics/sample.h"
 
+/** What a surface answers that reflects diffusely: reflect_diffuse is the step's to call. */
+CHROMA2_HOST_DEVICE boundary_result
+reflect_diffuse_next(void)
+{
+    return boundary_result_make(EXIT_DIFFUSE, PROCESS_REFLECT_DIFFUSE);
+}
+
 /** Lambert's law: density of the cosine 2 cos, azimuth flat, polarization random.
  *  words  [0] cosine, [1] azimuth, [2] polarization */
 CHROMA2_HOST_DEVICE boundary_result

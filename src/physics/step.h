@@ -3,7 +3,7 @@
  *
  *      search = step_begin(context, &p);            lengths from the carried medium
  *      hit = trace_nearest(scene, &search.ray, ..); by whoever searches
- *      report = step_end(context, &p, &search, &hit);
+ *      report = step_end(context, &p, &search, &hit);  or step_move, if p is still elsewhere
  *
  *  The medium that a photon carries is the law: it decides lengths, speed, and which faces near
  *  the start count. Before its first boundary a photon does not know it; then the search is uncut
@@ -20,11 +20,11 @@
 
 #include <float.h>
 
-/** What a step looks for. The lengths mean nothing while the medium is not known. */
+/** What a step looks for. While the medium is not known the lengths are in mean lengths. */
 typedef struct step_search {
     trace_ray ray;
-    float absorb_mm, scatter_mm;
-    uint32_t is_mie; // 1: scatter_mm is to a scattering by particles
+    free_path path;
+    uint32_t choice; // word of the surface's choice
 } step_search;
 
 /** What a step did; the photon itself has the rest. */
@@ -35,13 +35,13 @@ typedef struct step_report {
     uint32_t clamped;     // 1: the wavelength lies outside the scene's tables
 } step_report;
 
-/** Lengths in a medium. Where absorption takes from the weight it ends no path. */
+/** Lengths in the medium of a photon. Where absorption takes from the weight it ends no path. */
 CHROMA2_HOST_DEVICE free_path
-step_free_path(const step_context *context, uint32_t medium, const photon *p)
+step_free_path(
+    const step_context *context, const photon *p, float absorb_lengths, float scatter_lengths)
 {
-    free_path path = bulk_free_path(
-        context->scene, medium, p->wavelength_nm, photon_draw(context, p, RANDOM_STEP, 0));
-    if (weights_are_used_in(context, medium, p)) {
+    free_path path = bulk_free_path(context, p, absorb_lengths, scatter_lengths);
+    if (weights_are_used_in(context, photon_medium(p), p)) {
         path.absorb_mm = bits_float(0x7f800000u);
     }
     return path;
@@ -94,20 +94,18 @@ step_ray(const photon *p)
 CHROMA2_HOST_DEVICE step_search
 step_begin(const step_context *context, const photon *p)
 {
-    const scene_view *const scene = context->scene;
+    const step_draws draws = step_draws_make(photon_draw(context, p, RANDOM_STEP, 0));
     step_search search;
     search.ray = step_ray(p);
-    search.absorb_mm = 0.0f;
-    search.scatter_mm = 0.0f;
-    search.is_mie = 0;
+    search.path.absorb_mm = draws.absorb;
+    search.path.scatter_mm = draws.scatter;
+    search.path.is_mie = 0;
+    search.choice = draws.choice;
     if (search.ray.medium != NO_MEDIUM) {
-        const free_path path = step_free_path(context, search.ray.medium, p);
-        search.absorb_mm = path.absorb_mm;
-        search.scatter_mm = path.scatter_mm;
-        search.is_mie = path.is_mie;
+        search.path = step_free_path(context, p, draws.absorb, draws.scatter);
         if (context->cull != 0) {
-            const float length_mm = min_float(path.absorb_mm, path.scatter_mm);
-            search.ray.t_max = min_float(length_mm + scene->zone_mm, FLT_MAX);
+            const float length_mm = min_float(search.path.absorb_mm, search.path.scatter_mm);
+            search.ray.t_max = min_float(length_mm + context->scene->zone_mm, FLT_MAX);
         }
     }
     return search;
@@ -174,13 +172,26 @@ step_stand_at(const scene_view *scene, trace_ray ray, trace_hit wall)
     return depart_point(&f, wall.from_outside != 0 ? f.normal : vec3_negate(f.normal));
 }
 
+/** What a step still has to draw, and does for all its ways at one place: warps stay together. */
+enum step_need { NEED_NOTHING, NEED_FRESNEL, NEED_DIFFUSE, NEED_RAYLEIGH, NEED_MIE };
+
+/** A step between its two halves: what is met, and what is to be drawn. */
+typedef struct step_half {
+    uint32_t need;    // enum step_need
+    uint32_t process; // enum step_process, so far
+    uint32_t exit;    // enum boundary_exit of a boundary; EXIT_STOP: the photon stays where it is
+    facet f;
+    boundary b;
+    uint32_t near_medium, far_medium;
+} step_half;
+
 /** Interaction in the medium at the end of a free path. A point just in front of a boundary is
  *  moved to where a photon stands that leaves that boundary, so that what scatters there cannot
  *  start behind it.
  *  wall  the hit less than zone_mm behind the point, NULL if there is none */
-CHROMA2_HOST_DEVICE uint32_t
-step_interact_bulk(const step_context *context, const step_search *search, free_path path,
-    const trace_hit *wall, photon *p)
+CHROMA2_HOST_DEVICE void
+step_reach_bulk(const step_context *context, const step_search *search, free_path path,
+    const trace_hit *wall, photon *p, step_half *half)
 {
     const float length_mm = min_float(path.absorb_mm, path.scatter_mm);
     step_fly(context, length_mm, p);
@@ -193,54 +204,11 @@ step_interact_bulk(const step_context *context, const step_search *search, free_
     }
     photon_set_mode(p, 0);
     if (path.absorb_mm <= path.scatter_mm) {
-        return bulk_absorb(context, p);
+        half->process = bulk_absorb(context, p);
+        return;
     }
-    const random4 words = photon_draw(context, p, RANDOM_SCATTER, 0);
-    if (CHROMA2_UNLIKELY(path.is_mie != 0)) {
-        mie_scatter(context->scene, words, p);
-        return PROCESS_MIE;
-    }
-    rayleigh_scatter(words, p);
-    return PROCESS_RAYLEIGH;
-}
-
-/** Interaction with a boundary: the surface first, if there is one, then the bare boundary. */
-CHROMA2_HOST_DEVICE uint32_t
-step_interact_boundary(const step_context *context, const step_search *search, const trace_hit *hit,
-    interface_record media, photon *p)
-{
-    const scene_view *const scene = context->scene;
-    const uint32_t near_medium = hit->from_outside != 0 ? media.outside : media.inside;
-    const uint32_t far_medium = hit->from_outside != 0 ? media.inside : media.outside;
-    const facet f = facet_make(scene, &search->ray, hit);
-    boundary b;
-    b.normal = hit->from_outside != 0 ? f.normal : vec3_negate(f.normal);
-    b.cos_i = clamp_float(-vec3_dot(search->ray.direction, b.normal), 0.0f, 1.0f);
-    b.n_near =
-        table_lookup(scene, scene->materials[near_medium].refractive_index, p->wavelength_nm);
-    b.n_far = table_lookup(scene, scene->materials[far_medium].refractive_index, p->wavelength_nm);
-    p->primitive = hit->primitive;
-    photon_set_medium(p, near_medium);
-    boundary_result result = boundary_result_make(EXIT_FALL, PROCESS_REFRACT);
-    if (media.surface >= 0 && surface_is_met(scene->surfaces + media.surface, hit->from_outside)) {
-        const random4 words = photon_draw(context, p, RANDOM_STEP, 0);
-        result =
-            surface_interact(context, scene->surfaces + media.surface, &b, uniform(words.w[2]), p);
-    }
-    if (result.exit == EXIT_FALL) {
-        result = fresnel_interact(context, &b, photon_draw(context, p, RANDOM_FRESNEL, 0), p);
-    }
-    if (CHROMA2_UNLIKELY(context->weights != NULL)) {
-        photon_set_position(&context->weights->scored, facet_point(&f));
-    }
-    if (result.exit == EXIT_STOP) {
-        photon_set_position(p, facet_point(&f));
-        return result.process;
-    }
-    const bool is_back = result.exit == EXIT_BACK;
-    photon_set_position(p, depart_point(&f, is_back ? b.normal : vec3_negate(b.normal)));
-    photon_set_medium(p, is_back ? near_medium : far_medium);
-    return result.process;
+    half->need = CHROMA2_UNLIKELY(path.is_mie != 0) ? NEED_MIE : NEED_RAYLEIGH;
+    half->process = path.is_mie != 0 ? PROCESS_MIE : PROCESS_RAYLEIGH;
 }
 
 /** Whether this boundary at distance 0 is one too many; counts it in the mode. */
@@ -255,89 +223,199 @@ step_is_stuck(photon *p)
     return false;
 }
 
-/** Reaches a boundary. Returns an enum step_process. */
-CHROMA2_HOST_DEVICE uint32_t
-step_reach_boundary(const step_context *context, const step_search *search, const trace_hit *hit,
-    interface_record media, photon *p, step_report *report)
+/** Meets a boundary: the surface first, if there is one, then the bare boundary. */
+CHROMA2_HOST_DEVICE void
+step_meet_boundary(const step_context *context, const step_search *search, const trace_hit *hit,
+    interface_record media, photon *p, step_half *half)
 {
-    const uint32_t near_medium = hit->from_outside != 0 ? media.outside : media.inside;
+    const scene_view *const scene = context->scene;
+    boundary_result result = boundary_result_make(EXIT_FALL, PROCESS_REFRACT);
+    boundary *const b = &half->b;
+    half->near_medium = hit->from_outside != 0 ? media.outside : media.inside;
+    half->far_medium = hit->from_outside != 0 ? media.inside : media.outside;
+    half->f = facet_make(scene, &search->ray, hit);
+    b->normal = hit->from_outside != 0 ? half->f.normal : vec3_negate(half->f.normal);
+    b->cos_i = clamp_float(-vec3_dot(search->ray.direction, b->normal), 0.0f, 1.0f);
+    b->n_near =
+        table_lookup(scene, scene->materials[half->near_medium].refractive_index, p->wavelength_nm);
+    b->n_far =
+        table_lookup(scene, scene->materials[half->far_medium].refractive_index, p->wavelength_nm);
+    p->primitive = hit->primitive;
+    photon_set_medium(p, half->near_medium);
+    if (media.surface >= 0 && surface_is_met(scene->surfaces + media.surface, hit->from_outside)) {
+        result = surface_interact(
+            context, scene->surfaces + media.surface, b, uniform(search->choice), p);
+    }
+    if (CHROMA2_UNLIKELY(context->weights != NULL)) {
+        photon_set_position(&context->weights->scored, facet_point(&half->f));
+    }
+    half->exit = result.exit;
+    half->process = result.process;
+    half->need = result.exit == EXIT_FALL ? (uint32_t)NEED_FRESNEL
+                                          : (result.exit == EXIT_DIFFUSE ? (uint32_t)NEED_DIFFUSE
+                                                                         : (uint32_t)NEED_NOTHING);
+}
+
+/** Reaches a boundary. */
+CHROMA2_HOST_DEVICE void
+step_reach_boundary(const step_context *context, const step_search *search, const trace_hit *hit,
+    interface_record media, photon *p, step_half *half, step_report *report)
+{
     step_fly(context, hit->t, p);
-    if (near_medium != photon_medium(p)) {
+    if ((hit->from_outside != 0 ? media.outside : media.inside) != photon_medium(p)) {
         report->mismatch = 1;
         p->history |= CHROMA2_HISTORY(MEDIUM_MISMATCH);
     }
-    if (hit->t == 0.0f) {
+    if (CHROMA2_UNLIKELY(hit->t == 0.0f)) {
         report->zero_length = 1;
         if (step_is_stuck(p)) {
             p->history |= CHROMA2_HISTORY(STUCK);
-            return PROCESS_STUCK;
+            half->process = PROCESS_STUCK;
+            return;
         }
     } else {
         photon_set_mode(p, 0);
     }
-    return step_interact_boundary(context, search, hit, media, p);
+    step_meet_boundary(context, search, hit, media, p, half);
+}
+
+/** The second half of a step: what it had to draw. One draw for whatever is needed. */
+CHROMA2_HOST_DEVICE void
+step_draw_and_do(const step_context *context, photon *p, step_half *half)
+{
+    const uint32_t purpose =
+        half->need == NEED_FRESNEL
+            ? (uint32_t)RANDOM_FRESNEL
+            : (half->need == NEED_DIFFUSE ? (uint32_t)RANDOM_SURFACE : (uint32_t)RANDOM_SCATTER);
+    if (half->need == NEED_NOTHING) {
+        return;
+    }
+    const random4 words = photon_draw(context, p, purpose, 0);
+    if (half->need == NEED_RAYLEIGH) {
+        rayleigh_scatter(words, p);
+    } else if (half->need == NEED_MIE) {
+        mie_scatter(context->scene, words, p);
+    } else {
+        const boundary_result result = half->need == NEED_DIFFUSE
+                                           ? reflect_diffuse(&half->b, words, p)
+                                           : fresnel_interact(context, &half->b, words, p);
+        half->exit = result.exit;
+        half->process = result.process;
+    }
+}
+
+/** Leaves a boundary, on either side, or ends on it. */
+CHROMA2_HOST_DEVICE void
+step_leave_boundary(const step_half *half, photon *p)
+{
+    if (half->exit == EXIT_STOP) {
+        photon_set_position(p, facet_point(&half->f));
+        return;
+    }
+    const bool is_back = half->exit == EXIT_BACK;
+    photon_set_position(
+        p, depart_point(&half->f, is_back ? half->b.normal : vec3_negate(half->b.normal)));
+    photon_set_medium(p, is_back ? half->near_medium : half->far_medium);
+}
+
+/** The lengths of a step, now that its medium is known. */
+CHROMA2_HOST_DEVICE free_path
+step_learn_medium(const step_context *context, const step_search *search, const trace_hit *hit,
+    interface_record media, photon *p)
+{
+    photon_set_medium(p, hit->from_outside != 0 ? media.outside : media.inside);
+    free_path path = step_free_path(context, p, search->path.absorb_mm, search->path.scatter_mm);
+    if (CHROMA2_UNLIKELY(context->weights != NULL) && context->weights->scatter_first != 0 &&
+        photon_step(p) == 0 && p->kin == 0) {
+        free_path forced = path; // copies for the call: see CHROMA2_HOST_DEVICE_CALL
+        photon weighted = *p;
+        step_force_scatter(context, hit->t, &forced, &weighted);
+        path = forced;
+        *p = weighted;
+    }
+    return path;
 }
 
 /** Moves the photon and lets happen what must. Counts the step. p has ended if its history has a
  * bit of CHROMA2_HISTORY_ENDED; its mode then is MODE_ENDED, or MODE_SPAWNING if children are due.
+ * If the process is NAN_ABORT, p is of no use: step_abort is next, with p as it was.
  *  hit  nearest boundary of search->ray */
 CHROMA2_HOST_DEVICE step_report
-step_end(const step_context *context, photon *p, const step_search *search, const trace_hit *hit)
+step_move(const step_context *context, photon *p, const step_search *search, const trace_hit *hit)
 {
     const scene_view *const scene = context->scene;
-    const photon before = *p;
     const bool has_hit = hit->primitive != NO_PRIMITIVE;
     interface_record media = {0, 0, -1};
-    free_path path;
+    free_path path = search->path;
+    step_half half;
     step_report report;
-    report.process = PROCESS_NO_HIT;
+    half.need = NEED_NOTHING;
+    half.exit = EXIT_STOP;
+    half.process = PROCESS_NO_HIT;
     report.mismatch = 0;
     report.zero_length = 0;
     report.clamped = step_is_clamped(scene, p->wavelength_nm);
-    path.absorb_mm = search->absorb_mm;
-    path.scatter_mm = search->scatter_mm;
-    path.is_mie = search->is_mie;
     if (CHROMA2_UNLIKELY(context->weights != NULL)) {
         context->weights->scored.weight = 0.0f;
     }
     if (has_hit) {
         media = scene_interface(scene, scene->placements + hit->placement, hit->triangle);
         if (photon_medium(p) == NO_MEDIUM) {
-            photon_set_medium(p, hit->from_outside != 0 ? media.outside : media.inside);
-            path = step_free_path(context, photon_medium(p), p);
-            if (CHROMA2_UNLIKELY(context->weights != NULL) &&
-                context->weights->scatter_first != 0 && photon_step(p) == 0 && p->kin == 0) {
-                free_path forced = path; // copies for the call: see CHROMA2_HOST_DEVICE_CALL
-                photon weighted = *p;
-                step_force_scatter(context, hit->t, &forced, &weighted);
-                path = forced;
-                *p = weighted;
-            }
+            path = step_learn_medium(context, search, hit, media, p);
         }
     }
     const float length_mm = min_float(path.absorb_mm, path.scatter_mm);
-    const bool is_near_wall = has_hit && hit->t < length_mm + scene->zone_mm;
-    if (has_hit && hit->t < length_mm) {
-        report.process = step_reach_boundary(context, search, hit, media, p, &report);
+    const bool meets = has_hit && hit->t < length_mm;
+    bool has_boundary = false;
+    if (meets) {
+        step_reach_boundary(context, search, hit, media, p, &half, &report);
+        has_boundary = half.process != PROCESS_STUCK;
     } else if (photon_medium(p) != NO_MEDIUM &&
-               (is_near_wall || length_mm <= step_world_exit(scene, search->ray.origin,
-                                                 search->ray.direction))) {
-        report.process = step_interact_bulk(context, search, path, is_near_wall ? hit : NULL, p);
+               (has_hit || length_mm <=
+                               step_world_exit(scene, search->ray.origin, search->ray.direction))) {
+        step_reach_bulk(context, search, path,
+            has_hit && hit->t < length_mm + scene->zone_mm ? hit : NULL, p, &half);
     } else {
         p->history |= CHROMA2_HISTORY(NO_HIT);
         p->primitive = NO_PRIMITIVE;
     }
-    if (!step_is_finite(p)) {
-        *p = before;
-        p->history |= CHROMA2_HISTORY(NAN_ABORT);
+    step_draw_and_do(context, p, &half);
+    if (has_boundary) {
+        step_leave_boundary(&half, p);
+    }
+    report.process = half.process;
+    if (CHROMA2_UNLIKELY(!step_is_finite(p))) {
+        report.process = PROCESS_NAN_ABORT;
         if (context->weights != NULL) {
             context->weights->scored.weight = 0.0f;
         }
-        report.process = PROCESS_NAN_ABORT;
+        return report;
     }
     if ((p->history & CHROMA2_HISTORY_ENDED) != 0) {
         photon_set_mode(p, report.process == PROCESS_SPAWN ? MODE_SPAWNING : MODE_ENDED);
     }
     photon_count_step(p);
+    return report;
+}
+
+/** Ends a photon at its last finite state. */
+CHROMA2_HOST_DEVICE void
+step_abort(photon *p)
+{
+    p->history |= CHROMA2_HISTORY(NAN_ABORT);
+    photon_set_mode(p, MODE_ENDED);
+    photon_count_step(p);
+}
+
+/** step_move, and step_abort where it must be. */
+CHROMA2_HOST_DEVICE step_report
+step_end(const step_context *context, photon *p, const step_search *search, const trace_hit *hit)
+{
+    const photon before = *p;
+    const step_report report = step_move(context, p, search, hit);
+    if (CHROMA2_UNLIKELY(report.process == PROCESS_NAN_ABORT)) {
+        *p = before;
+        step_abort(p);
+    }
     return report;
 }

@@ -33,5 +33,5 @@ surface_angular(const step_context *context, const surface_record *surface, cons
     if (u < absorb + (transmit + mirror)) {
         return reflect_specular(context, b, p);
     }
-    return reflect_diffuse(b, photon_draw(context, p, RANDOM_SURFACE, 0), p);
+    return reflect_diffuse_next();
 }

@@ -79,7 +79,7 @@ surface_complex(const step_context *context, const surface_record *surface, cons
     if (!(transmit > 0.0f) || u < absorb + reflect) {
         const float second = uniform(photon_draw(context, p, RANDOM_SURFACE, 1).w[0]);
         if (second < table_lookup(scene, surface->reflect_diffuse, wavelength_nm)) {
-            return reflect_diffuse(b, photon_draw(context, p, RANDOM_SURFACE, 0), p);
+            return reflect_diffuse_next();
         }
         return film_mirror(context, b, &f, &light, p);
     }

@@ -27,7 +27,7 @@ surface_plain(const step_context *context, const surface_record *surface, const 
         return boundary_result_make(EXIT_STOP, PROCESS_SURFACE_DETECT);
     }
     if (u < diffuse) {
-        return reflect_diffuse(b, photon_draw(context, p, RANDOM_SURFACE, 0), p);
+        return reflect_diffuse_next();
     }
     if (u < sum) {
         return reflect_specular(context, b, p);

@@ -38,5 +38,5 @@ surface_sipm_empirical(const step_context *context, const surface_record *surfac
     if (u < absorb + (detect + mirror)) {
         return reflect_specular(context, b, p);
     }
-    return reflect_diffuse(b, photon_draw(context, p, RANDOM_SURFACE, 0), p);
+    return reflect_diffuse_next();
 }

@@ -46,7 +46,7 @@ surface_wls(const step_context *context, const surface_record *surface, const bo
         if (second * reflect < specular) {
             return reflect_specular(context, b, p);
         }
-        return reflect_diffuse(b, photon_draw(context, p, RANDOM_SURFACE, 0), p);
+        return reflect_diffuse_next();
     }
     return fresnel_transmit(context, b, p);
 }

@@ -55,6 +55,19 @@ gauges_trace(void *context, const metrics_reading *reading, uint64_t now_ns)
     }
 }
 
+static void
+backend_lanes_name(const orchestrator *self)
+{
+    const char *const *const lanes = self->ops->lanes;
+    const uint32_t n_threads = lanes == NULL ? self->ops->n_threads(self->backend) : 0;
+    for (uint32_t i = 0; i < n_threads; ++i) {
+        timeline_name_lane(self->times, TIMELINE_BACKEND + i, self->ops->name, (int)i);
+    }
+    for (uint32_t i = 0; lanes != NULL && lanes[i] != NULL; ++i) {
+        timeline_name_lane(self->times, TIMELINE_BACKEND + i, lanes[i], -1);
+    }
+}
+
 /** Opens the trace file if one is wished for. */
 static chroma2_status
 trace_start(orchestrator *self)
@@ -70,9 +83,7 @@ trace_start(orchestrator *self)
     for (int i = 0; i < N_INGEST_STREAMS; ++i) {
         timeline_name_lane(self->times, TIMELINE_INGEST + (uint32_t)i, "ingestion", i);
     }
-    for (uint32_t i = 0; i < self->ops->n_threads(self->backend); ++i) {
-        timeline_name_lane(self->times, TIMELINE_BACKEND + i, self->ops->name, (int)i);
-    }
+    backend_lanes_name(self);
     TRY(metrics_bus_subscribe(self->bus, gauges_trace, self, TRACE_GAUGES_NS, &subscription));
 out:
     return status;

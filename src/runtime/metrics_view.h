@@ -59,7 +59,8 @@
     X(postprocess_ns, "ns", counter, "time of the stage postprocess")                              \
     X(compact_ns, "ns", counter, "time of the stage compact")                                      \
     X(emit_secondary_ns, "ns", counter, "time of the stage emit_secondary")                        \
-    X(epochs, "1", counter, "times that a GPU went through all its stages")
+    X(epochs, "1", counter, "times that a GPU went through all its stages")                        \
+    X(busy_ns, "ns", counter, "time that a GPU had work: first to last kernel, gaps between too")
 
 typedef enum metric_id {
 #define X(name, unit, kind, meaning) METRIC_##name,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "runtime/photon_page.h"
 
-/* The last index is QUEUE_EMPTY's and must name no slot. */
-#define MAX_SLOTS (0xffffffffu - PHOTON_PAGE_SLOTS)
+/* Rings carry slots below QUEUE_FRESH. */
+#define MAX_SLOTS (0x80000000u - PHOTON_PAGE_SLOTS)
 
 static uint32_t
 page_bytes_of(unsigned options)

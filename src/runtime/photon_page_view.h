@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Photon state as pages of columns: load one photon from its slot, store it back.
  *
- *  A page holds 128 slots, field by field: every field is one column of 128 values, so neighbouring
- *  slots lie side by side and every column starts on a line. Slot s is entry s % 128 of page s / 128.
+ *  A page holds 128 slots, half by half: a column of 128 first halves, one of second halves, so
+ *  neighbouring slots lie side by side and every column starts on a line. Slot s is entry s % 128 of
+ *  page s / 128.
  *
- *      [ x_mm 128 | y_mm 128 | ... | place 128 ][ kin 128 ][ weight 128 ]
- *       always: 64 bytes a photon                if asked    if asked */
+ *      [ first halves 128 | second halves 128 ][ kin 128 ][ weight 128 ]
+ *       always: 64 bytes a photon               if asked    if asked
+ *
+ *  A half is 32 bytes, what a GPU's memory moves at least: slots come free in any order, and a column
+ *  for each field would move 32 bytes for every four (docs/decisions/0012). */
 #pragma once
 #include <assert.h>
 
@@ -14,11 +18,14 @@
 #define PHOTON_PAGE_SLOTS     128u
 #define PHOTON_PAGE_ALIGNMENT 128u
 
+/** Half of the fields of PHOTON_FIELDS, as they lie in a photon. */
+typedef struct CHROMA2_ALIGNED(16) photon_half {
+    uint32_t word[8];
+} photon_half;
+
 /** The columns that every page has. */
 typedef struct photon_columns {
-#define X(type, name, unit, meaning) type name[PHOTON_PAGE_SLOTS];
-    PHOTON_FIELDS(X)
-#undef X
+    photon_half half[2][PHOTON_PAGE_SLOTS];
 } photon_columns;
 
 /** The columns of scenes and events that can make secondaries. */
@@ -36,11 +43,9 @@ typedef struct photon_weight_columns {
 } photon_weight_columns;
 
 static_assert(sizeof(photon_columns) == 64 * PHOTON_PAGE_SLOTS, "a photon takes 64 bytes");
-#define X(type, name, unit, meaning)                                                               \
-    static_assert(offsetof(photon_columns, name) % PHOTON_PAGE_ALIGNMENT == 0,                     \
-        "column " #name " starts on a line");
-PHOTON_FIELDS(X)
-#undef X
+static_assert(
+    offsetof(photon, kin) == sizeof(photon_half[2]), "the halves are all of PHOTON_FIELDS");
+static_assert(offsetof(photon, pol_x) == sizeof(photon_half), "no field lies in both halves");
 static_assert(sizeof(photon_kin_columns) % PHOTON_PAGE_ALIGNMENT == 0, "weight starts on a line");
 
 /** A borrowed set of pages. */
@@ -85,10 +90,9 @@ photon_load(const photon_pages_view *view, uint32_t slot)
     unsigned char *page = photon_page_of(view, slot);
     const photon_columns *columns = (const photon_columns *)(void *)page;
     const uint32_t i = slot % PHOTON_PAGE_SLOTS;
+    const photon_half half[2] = {columns->half[0][i], columns->half[1][i]};
     photon p;
-#define X(type, name, unit, meaning) p.name = columns->name[i];
-    PHOTON_FIELDS(X)
-#undef X
+    memcpy(&p, half, sizeof half);
     p.kin = 0u;
     p.weight = 1.0f;
     if (view->has_kin != 0) {
@@ -113,9 +117,10 @@ photon_store(const photon_pages_view *view, uint32_t slot, const photon *p)
     unsigned char *page = photon_page_of(view, slot);
     photon_columns *columns = (photon_columns *)(void *)page;
     const uint32_t i = slot % PHOTON_PAGE_SLOTS;
-#define X(type, name, unit, meaning) columns->name[i] = p->name;
-    PHOTON_FIELDS(X)
-#undef X
+    photon_half half[2];
+    memcpy(half, p, sizeof half);
+    columns->half[0][i] = half[0];
+    columns->half[1][i] = half[1];
     if (view->has_kin != 0) {
         photon_kin_columns *kin = photon_page_kin(page);
 #define X(type, name, unit, meaning) kin->name[i] = p->name;

@@ -17,7 +17,10 @@
  *
  *  Orders: a cell's store is a release and its load an acquire, so what was written to a slot before
  *  a push is seen after the pop. Everything else is relaxed: counters only hand out numbers, and an
- *  emptied cell hands over nothing but itself (one location has one order of modifications). */
+ *  emptied cell hands over nothing but itself (one location has one order of modifications).
+ *  On a GPU both are dear, and most indices are pushed by one kernel and popped by a later one, which
+ *  the end of the first orders. queue_leave_at is for these: its store is relaxed, and the bit FRESH
+ *  that it lacks tells the consumer that there is nothing to acquire. */
 #pragma once
 #include <assert.h>
 
@@ -25,6 +28,9 @@
 
 /** The index half of a cell that holds nothing. */
 #define QUEUE_EMPTY 0xffffffffu
+
+/** A bit of the index half: the producer may run beside the consumer. Indices are below it. */
+#define QUEUE_FRESH 0x80000000u
 
 /** Bytes between counters that different threads write. */
 #define QUEUE_LINE_BYTES 128
@@ -86,7 +92,16 @@ queue_push_at(const queue_view *q, uint64_t position, uint32_t index)
     while (atomic_load_relaxed_u64(cell) != queue_cell_make(lap - 1u, QUEUE_EMPTY)) {
         pause_briefly(); // the consumer of the lap before is about to empty the cell
     }
-    atomic_store_release_u64(cell, queue_cell_make(lap, index));
+    atomic_store_release_u64(cell, queue_cell_make(lap, index | QUEUE_FRESH));
+}
+
+/** As queue_push_at, where every consumer belongs to a kernel that begins after this one has ended:
+ *  also the one of the lap before has then emptied the cell. */
+CHROMA2_HOST_DEVICE void
+queue_leave_at(const queue_view *q, uint64_t position, uint32_t index)
+{
+    atomic_store_relaxed_u64(
+        queue_cell_at(q, position), queue_cell_make(queue_lap(q, position), index));
 }
 
 /** Offers n stored indices to consumers. Earlier than the stores is correct too, only later is
@@ -124,16 +139,19 @@ queue_pop_at(const queue_view *q, uint64_t position)
 {
     uint64_t *cell = queue_cell_at(q, position);
     const uint32_t lap = queue_lap(q, position);
-    uint64_t value = atomic_load_acquire_u64(cell);
+    uint64_t value = atomic_load_handed_u64(cell);
     while ((uint32_t)(value >> 32) != lap || (uint32_t)value == QUEUE_EMPTY) {
         pause_briefly(); // the producer of this position is about to store
-        value = atomic_load_acquire_u64(cell);
+        value = atomic_load_handed_u64(cell);
+    }
+    if ((value & QUEUE_FRESH) != 0) {
+        atomic_acquire_handed();
     }
     atomic_store_relaxed_u64(cell, queue_cell_make(lap, QUEUE_EMPTY));
-    return (uint32_t)value;
+    return (uint32_t)value & ~QUEUE_FRESH;
 }
 
-/** Appends indices [n], each below QUEUE_EMPTY; returns n. At most `capacity` indices circulate
+/** Appends indices [n], each below QUEUE_FRESH; returns n. At most `capacity` indices circulate
  *  through one ring, so there is always room. Any thread. */
 CHROMA2_HOST_DEVICE uint32_t
 queue_push(const queue_view *q, const uint32_t *indices, uint32_t n)

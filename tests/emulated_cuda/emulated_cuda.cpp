@@ -562,6 +562,17 @@ emulated_launch(cudaStream_t stream, const char *name, dim3 grid_size, dim3 bloc
     });
 }
 
+void
+emulated_range(bool begins)
+{
+    static thread_local uint64_t n_open;
+    if (!begins && n_open == 0) {
+        fail("a range for profilers ends that has not begun on this thread");
+    }
+    n_open += begins ? 1 : -1;
+    __atomic_add_fetch(begins ? &counts.ranges_begun : &counts.ranges_ended, 1, __ATOMIC_RELAXED);
+}
+
 extern "C" __attribute__((visibility("default"))) emulated_counts
 emulated_cuda_counts(void)
 {
@@ -570,6 +581,8 @@ emulated_cuda_counts(void)
     now.launched_alone = __atomic_load_n(&counts.launched_alone, __ATOMIC_RELAXED);
     now.graphs = __atomic_load_n(&counts.graphs, __ATOMIC_RELAXED);
     now.allocations = __atomic_load_n(&counts.allocations, __ATOMIC_RELAXED);
+    now.ranges_begun = __atomic_load_n(&counts.ranges_begun, __ATOMIC_RELAXED);
+    now.ranges_ended = __atomic_load_n(&counts.ranges_ended, __ATOMIC_RELAXED);
     return now;
 }
 

@@ -68,6 +68,9 @@ expect_only_graphs(const char *kernel, const char *lifetime)
     assert_true(after.graphs > warm.graphs);
     assert_true(events_metric(session, "epochs") > epochs);
     chroma2_session_destroy(session);
+    const emulated_counts closed = counts_now();
+    assert_true(closed.ranges_begun > before.ranges_begun);
+    assert_int_equal(closed.ranges_begun, closed.ranges_ended);
 }
 
 static void
@@ -86,12 +89,33 @@ and_so_does_one_whose_kernel_stays(void **state)
     expect_only_graphs("refill", "session");
 }
 
+/** The last photon may end after an epoch has looked for ended blocks and before it counts the free
+ *  slots: the event waited for ever. */
+static void
+an_event_that_ends_while_an_epoch_tells_resolves(void **state)
+{
+    (void)state;
+    chroma2_session_options options = events_options();
+    options.lifetime = "session";
+    chroma2_session *const session = events_open("tank", &options);
+    const chroma2_source source = test_scene_source("tank", 200);
+    const chroma2_event event = events_descriptor(&source);
+    for (int i = 0; i < 60; ++i) {
+        chroma2_future *future = NULL;
+        assert_int_equal(chroma2_session_submit(session, &event, &future), CHROMA2_OK);
+        assert_int_equal(chroma2_future_wait(future, 30000000000), CHROMA2_OK);
+        chroma2_future_destroy(future);
+    }
+    chroma2_session_destroy(session);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_warm_session_launches_graphs_only),
         cmocka_unit_test(and_so_does_one_whose_kernel_stays),
+        cmocka_unit_test(an_event_that_ends_while_an_epoch_tells_resolves),
     };
     return getenv("CHROMA2_PLUGIN") == NULL ? 77 : cmocka_run_group_tests(tests, NULL, NULL);
 }

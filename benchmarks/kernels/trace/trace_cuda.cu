@@ -6,11 +6,12 @@
  *
  *  trace_cuda_emulated is the same on a CPU, slow, for checks where there is no GPU.
  *  N_CHECKED rays are traced on the CPU too, and t and primitive compared bit by bit.
+ *  Nodes and triangles are counted only where one thread has one ray; other schedules do the same work.
  *  exit 1 if any differ, or checksums do. Times are of the kernel alone, the best of RUNS. */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "backends/cuda/cuda_device.h"
+#include "backends/cuda/cuda_search.h"
 #include "geometry/trace_view.h"
 
 extern "C" {
@@ -20,11 +21,7 @@ extern "C" {
 enum {
     RUNS = 5, // after one to warm up
     BLOCK_THREADS = 128,
-    BLOCKS_EACH = 8, // 32 warps a multiprocessor, 64 registers
-    STAGED_THREADS = 512,
-    STAGED_BLOCKS_EACH = 2,
-    STAGED_BYTES = 44800, // a block's copy of the top: 700 nodes of four children
-    REFILL_LANES = 8,
+    STAGED_NODES = 700, // a block's copy of the top
     WARP_LANES = 32
 };
 
@@ -74,12 +71,12 @@ job_count(const trace_job *job, const trace_work *work)
     }
 }
 
-/** Whether the warp stops to take rays: enough lanes are idle and there may be rays, or all are. */
+/** Whether a warp with so many lanes that search stops to take rays: enough are idle and there may
+ *  be rays, or all are. */
 static __device__ __forceinline__ bool
-warp_wants_rays(bool is_live, bool is_dry)
+warp_wants_rays(uint32_t n_live, bool is_dry, uint32_t enough)
 {
-    const uint32_t n_idle = __popc(__ballot_sync(WARP_ALL, !is_live));
-    return n_idle == WARP_LANES || (!is_dry && n_idle >= REFILL_LANES);
+    return n_live == 0 || (!is_dry && WARP_LANES - n_live >= enough);
 }
 
 /** Gives idle lanes a ray each, n_rays or more where there is none. False: the warp has nothing left
@@ -104,41 +101,98 @@ warp_refill(const trace_job *job, bool is_live, bool *is_dry, uint32_t *out_ray)
     return first < job->n_rays || idle != WARP_ALL;
 }
 
-/** One thread a ray, nodes of floats. */
-__global__ static void
-__launch_bounds__(BLOCK_THREADS) kernel_wide_thread4(const __grid_constant__ trace_job job)
-{
-    const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
-    trace_work work = {0, 0};
-    if (i < job.n_rays) {
-        job_answer(&job, i, trace_wide4(&job.scene, job.rays + i, &work));
+/** One thread a ray. */
+#define KERNEL_THREAD(search)                                                                      \
+    __global__ static void __launch_bounds__(BLOCK_THREADS)                                        \
+        kernel_thread_##search(const __grid_constant__ trace_job job)                              \
+    {                                                                                              \
+        const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;                                  \
+        trace_work work = {0, 0};                                                                  \
+        if (i < job.n_rays) {                                                                      \
+            job_answer(&job, i, trace_##search(&job.scene, job.rays + i, &work));                  \
+        }                                                                                          \
+        job_count(&job, &work);                                                                    \
     }
-    job_count(&job, &work);
+KERNEL_THREAD(wide4)
+KERNEL_THREAD(quant4)
+KERNEL_THREAD(quant8)
+
+/** Copies the first nodes of the top level, which many rays pass, into shared memory. */
+static __device__ __forceinline__ void
+top_load(const trace_job *job, quant_node4 *top)
+{
+    const quant_node4 *const nodes = (const quant_node4 *)job->scene.top_nodes;
+    for (uint32_t i = threadIdx.x; i < job->n_top; i += blockDim.x) {
+        top[i] = nodes[i];
+    }
+    __syncthreads();
 }
 
-#define BVH_WIDTH 4
-#include "trace_cuda.h"
-#undef BVH_WIDTH
-#define BVH_WIDTH 8
-#include "trace_cuda.h"
-#undef BVH_WIDTH
+/** Persistent warps: when enough lanes have ended their searches, they take new rays.
+ *  n_idle            lanes that are enough
+ *  triangles, turns  of the search_quorum */
+template <uint32_t n_threads, uint32_t n_blocks, uint32_t n_idle, uint32_t triangles,
+    uint32_t turns, bool is_staged>
+__global__ static void
+__launch_bounds__(n_threads, n_blocks) kernel_refill(const __grid_constant__ trace_job job)
+{
+    CUDA_SHARED(quant_node4, top);
+    const uint32_t n_top = is_staged ? job.n_top : 0;
+    const search_quorum quorum = {triangles, turns};
+    quant_entry stack[BVH_STACK(4)];
+    quant_walk walk = quant_walk_make(&job.scene, job.rays);
+    uint32_t mine = 0;
+    bool is_dry = false;
+    walk.next = BVH_EMPTY;
+    if (is_staged) {
+        top_load(&job, top);
+    }
+    while (warp_refill(&job, walk.next != BVH_EMPTY, &is_dry, &mine)) {
+        uint32_t n_live;
+        if (walk.next == BVH_EMPTY && mine < job.n_rays) {
+            walk = quant_walk_make(&job.scene, job.rays + mine);
+        }
+        n_live = __popc(__ballot_sync(WARP_ALL, walk.next != BVH_EMPTY));
+        while (!warp_wants_rays(n_live, is_dry, n_idle)) {
+            trace_work work = {0, 0};
+            if (warp_search_step4(&walk, stack, &work, n_live, quorum, top, n_top)) {
+                job_answer(&job, mine, trace_search_hit(&walk.search));
+                mine = job.n_rays;
+            }
+            n_live = __popc(__ballot_sync(WARP_ALL, walk.next != BVH_EMPTY));
+        }
+    }
+}
 
 typedef struct trace_rung {
     const char *name;
-    uint32_t tree, node_bytes;
+    uint32_t tree;
     void (*kernel)(trace_job job);
     uint32_t n_threads;
     int is_persistent, is_staged;
 } trace_rung;
 
+/** Threads and blocks a multiprocessor, idle lanes that take rays, quorum of triangles and turns. */
+#define REFILL(threads, blocks, idle, triangles, turns)                                            \
+    TREE_QUANT4, kernel_refill<threads, blocks, idle, triangles, turns, false>, threads, 1, 0
+#define STAGED(threads, blocks, idle, triangles, turns)                                            \
+    TREE_QUANT4, kernel_refill<threads, blocks, idle, triangles, turns, true>, threads, 1, 1
+
 static const trace_rung rungs[] = {
-    {"thread", TREE_WIDE4, 128, kernel_wide_thread4, BLOCK_THREADS, 0, 0},
-    {"thread", TREE_QUANT4, 64, kernel_quant_thread4, BLOCK_THREADS, 0, 0},
-    {"refill", TREE_QUANT4, 64, kernel_quant_refill4, BLOCK_THREADS, 1, 0},
-    {"staged", TREE_QUANT4, 64, kernel_quant_staged4, STAGED_THREADS, 1, 1},
-    {"thread", TREE_QUANT8, 128, kernel_quant_thread8, BLOCK_THREADS, 0, 0},
-    {"refill", TREE_QUANT8, 128, kernel_quant_refill8, BLOCK_THREADS, 1, 0},
-    {"staged", TREE_QUANT8, 128, kernel_quant_staged8, STAGED_THREADS, 1, 1},
+    {"thread", TREE_WIDE4, kernel_thread_wide4, BLOCK_THREADS, 0, 0},
+    {"thread", TREE_QUANT8, kernel_thread_quant8, BLOCK_THREADS, 0, 0},
+    {"thread", TREE_QUANT4, kernel_thread_quant4, BLOCK_THREADS, 0, 0},
+    {"refill 128x8 idle 8 quorum 5 1", REFILL(128, 8, 8, 5, 1)},
+    {"refill 128x9 idle 8 quorum 5 1", REFILL(128, 9, 8, 5, 1)},
+    {"refill 128x10 idle 8 quorum 5 1", REFILL(128, 10, 8, 5, 1)},
+    {"refill 128x9 idle 8 quorum 5 0", REFILL(128, 9, 8, 5, 0)},
+    {"refill 128x8 idle 8 quorum 5 0", REFILL(128, 8, 8, 5, 0)},
+    {"refill 128x8 idle 12 quorum 5 1", REFILL(128, 8, 12, 5, 1)},
+    {"refill 128x8 idle 8 quorum 8 1", REFILL(128, 8, 8, 8, 1)},
+    {"refill 128x8 idle 8 quorum 3 1", REFILL(128, 8, 8, 3, 1)},
+    {"refill 128x8 idle 8 quorum 0 0", REFILL(128, 8, 8, 0, 0)},
+    {"staged 512x2 idle 8 quorum 5 1", STAGED(512, 2, 8, 5, 1)},
+    {"staged 640x2 idle 8 quorum 5 1", STAGED(640, 2, 8, 5, 1)},
 };
 enum { N_RUNGS = sizeof rungs / sizeof rungs[0] };
 
@@ -184,7 +238,7 @@ rung_blocks(const trace_rung *rung, uint32_t n_rays, size_t shared_bytes)
 static double
 rung_run(const trace_rung *rung, const trace_job *job)
 {
-    const size_t shared_bytes = rung->is_staged ? job->n_top * rung->node_bytes : 0;
+    const size_t shared_bytes = rung->is_staged ? job->n_top * sizeof(quant_node4) : 0;
     const uint32_t n_blocks = rung_blocks(rung, job->n_rays, shared_bytes);
     float best_ms = 1e30f;
     cudaEvent_t begin;
@@ -211,20 +265,17 @@ rung_run(const trace_rung *rung, const trace_job *job)
 
 /** Compares answers with the CPU's. Returns how many differ. */
 static uint32_t
-count_differences(
-    trace_scene *scene, const trace_ray *rays, const trace_answer *answers, uint32_t n)
+count_differences(const trace_answer *answers, const trace_answer *expected, uint32_t n)
 {
-    const scene_view view = trace_scene_with(scene, TREE_WIDE8);
-    trace_work work = {0, 0};
     uint32_t n_different = 0;
     for (uint32_t i = 0; i < n; ++i) {
-        const trace_hit hit = trace_nearest(&view, rays + i, &work);
-        if (float_bits(hit.t) != float_bits(answers[i].t) ||
-            hit.primitive != answers[i].primitive) {
+        if (float_bits(expected[i].t) != float_bits(answers[i].t) ||
+            expected[i].primitive != answers[i].primitive) {
             if (n_different++ < 5) {
                 fprintf(stderr,
                     "trace_cuda: ray %u: t %a primitive %u, on the CPU t %a primitive %u\n", i,
-                    (double)answers[i].t, answers[i].primitive, (double)hit.t, hit.primitive);
+                    (double)answers[i].t, answers[i].primitive, (double)expected[i].t,
+                    expected[i].primitive);
             }
         }
     }
@@ -244,13 +295,16 @@ typedef struct ray_set {
     const char *origin;
     trace_ray *rays;
     trace_answer *answers;
-    trace_job job; // but for the scene
+    trace_answer *expected; // [n_checked] the CPU's
+    trace_job job;          // but for the scene
     uint32_t n_checked;
 } ray_set;
 
 static ray_set
-ray_set_make(const trace_scene *scene, int origin, uint32_t n_rays, uint32_t n_checked)
+ray_set_make(trace_scene *scene, int origin, uint32_t n_rays, uint32_t n_checked)
 {
+    const scene_view view = trace_scene_with(scene, TREE_WIDE8);
+    trace_work work = {0, 0};
     ray_set set;
     memset(&set, 0, sizeof set);
     set.origin = origin == ORIGIN_CENTRE ? "centre" : "random";
@@ -263,6 +317,12 @@ ray_set_make(const trace_scene *scene, int origin, uint32_t n_rays, uint32_t n_c
     set.job.n_triangles = (uint64_t *)device_copy(NULL, sizeof(uint64_t));
     set.job.n_rays = n_rays;
     set.n_checked = n_checked < n_rays ? n_checked : n_rays;
+    set.expected = (trace_answer *)calloc(set.n_checked + (size_t)1, sizeof(trace_answer));
+    for (uint32_t i = 0; i < set.n_checked; ++i) {
+        const trace_hit hit = trace_nearest(&view, set.rays + i, &work);
+        set.expected[i].t = hit.t;
+        set.expected[i].primitive = hit.primitive;
+    }
     return set;
 }
 
@@ -276,6 +336,7 @@ ray_set_reset(ray_set *set)
     CUDA_MUST(cudaFree(set->job.n_triangles));
     free(set->rays);
     free(set->answers);
+    free(set->expected);
 }
 
 /** Times one rung and prints its line. Returns the checksum; counts rays that differ. */
@@ -288,9 +349,8 @@ measure(const trace_rung *rung, trace_scene *scene, const char *name, ray_set *s
     uint64_t sum = 0;
     const uint32_t n_rays = set->job.n_rays;
     set->job.scene = trace_scene_copied(scene, rung->tree, device_copy, copies);
-    const uint32_t n_nodes = trace_scene_n_top_nodes(scene, rung->tree, rung->node_bytes);
-    const uint32_t n_room = STAGED_BYTES / rung->node_bytes;
-    set->job.n_top = n_nodes < n_room ? n_nodes : n_room;
+    const uint32_t n_nodes = trace_scene_n_top_nodes(scene, rung->tree, sizeof(quant_node4));
+    set->job.n_top = n_nodes < STAGED_NODES ? n_nodes : STAGED_NODES;
     const double spent_s = rung_run(rung, &set->job);
     copy_between(
         set->answers, set->job.answers, n_rays * sizeof(trace_answer), cudaMemcpyDeviceToHost);
@@ -298,15 +358,16 @@ measure(const trace_rung *rung, trace_scene *scene, const char *name, ray_set *s
     for (uint32_t i = 0; i < n_rays; ++i) {
         sum = trace_checksum(sum, set->answers[i].t, set->answers[i].primitive);
     }
-    const uint32_t n = count_differences(scene, set->rays, set->answers, set->n_checked);
+    const uint32_t n = count_differences(set->answers, set->expected, set->n_checked);
     printf("{\"scene\": \"%s\", \"triangles\": %u, \"origin\": \"%s\", \"tree\": %u, "
            "\"schedule\": \"%s\", \"rays\": %u, \"mrays_per_s\": %.1f, "
            "\"nodes_per_ray\": %.2f, \"triangles_per_ray\": %.2f, \"registers\": %d, "
+           "\"local_bytes\": %zu, "
            "\"checked\": %u, \"different\": %u, \"checksum\": \"%016llx\"}\n",
         name, set->job.scene.n_primitives, set->origin, rung->tree, rung->name, n_rays,
         1e-6 * n_rays / spent_s, (double)read_counter(set->job.n_nodes) / n_rays,
-        (double)read_counter(set->job.n_triangles) / n_rays, kernel.numRegs, set->n_checked, n,
-        (unsigned long long)sum);
+        (double)read_counter(set->job.n_triangles) / n_rays, kernel.numRegs, kernel.localSizeBytes,
+        set->n_checked, n, (unsigned long long)sum);
     fflush(stdout);
     for (int i = 0; i < TRACE_N_COPIES; ++i) {
         CUDA_MUST(cudaFree(copies[i]));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/cuda/cuda_device.h"
 #include "backends/cuda/cuda_rung.h"
 
 static backend_services services; // of the library that opened this one
@@ -105,6 +106,11 @@ cuda_open(int32_t device, uint32_t n_threads, backend_context **out_context)
     CUDA_TRY(cudaStreamCreateWithFlags(&self->in_stream, cudaStreamNonBlocking));
     CUDA_TRY(cudaStreamCreateWithFlags(&self->out_stream, cudaStreamNonBlocking));
     CUDA_TRY(cudaStreamCreateWithFlags(&self->side_stream, cudaStreamNonBlocking));
+    profile_name_stream(self->epoch_stream, "chroma2 epochs");
+    profile_name_stream(self->resident_stream, "chroma2 propagate that stays");
+    profile_name_stream(self->in_stream, "chroma2 columns in");
+    profile_name_stream(self->out_stream, "chroma2 rows out");
+    profile_name_stream(self->side_stream, "chroma2 side");
     CUDA_TRY(cudaEventCreateWithFlags(
         &self->epoch_done, cudaEventDisableTiming | cudaEventBlockingSync));
     CUDA_TRY(cudaEventCreateWithFlags(
@@ -283,6 +289,7 @@ cuda_ops_make(void)
     backend_ops ops;
     memset(&ops, 0, sizeof ops);
     ops.name = "cuda";
+    ops.lanes = cuda_lanes;
     ops.open = cuda_open;
     ops.close = cuda_close;
     ops.memory = cuda_memory;

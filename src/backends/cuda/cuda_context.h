@@ -65,35 +65,51 @@ typedef struct cuda_control {
     uint32_t spare[6];
 } cuda_control;
 
+/** Moments of an epoch at which the device's clock is read. */
+enum cuda_moment {
+    MOMENT_BEGIN,
+    MOMENT_COMMANDS, // are carried out
+    MOMENT_PLAN,
+    MOMENT_PROPAGATE,
+    MOMENT_POSTPROCESS,
+    MOMENT_SETTLE,
+    N_MOMENTS
+};
+
 /** Written by the device at the end of an epoch, in mapped memory. */
 typedef struct cuda_status_page {
     uint32_t n_orders_done, n_blocks_done;
-    uint32_t n_rows;      // put into the outbox
-    uint32_t n_rows_left; // still in the ring
-    uint64_t rows_due;    // positions of the ring that hold the rows of the blocks told here
-    uint64_t rows_end;    // positions up to which rows have gone to outboxes
+    uint32_t n_rows;        // put into the outbox
+    uint32_t n_rows_left;   // still in the ring
+    uint32_t n_blocks_left; // ended, not told yet
+    uint64_t rows_due;      // positions of the ring that hold the rows of the blocks told here
+    uint64_t rows_end;      // positions up to which rows have gone to outboxes
     uint32_t active, spawning, spawn, finished, free_slots, orders_waiting;
+    uint32_t n_propagated;                  // photons that propagate found
+    uint64_t began_ns[N_MOMENTS], ended_ns; // by the device's clock
     uint32_t orders_done[CUDA_MAX_ORDERS];
     uint32_t blocks_done[CUDA_MAX_DONE];
 } cuda_status_page;
-
-/** Moments of an epoch at which the device's clock is read. */
-enum cuda_moment { MOMENT_COMMANDS, MOMENT_PLAN, MOMENT_PROPAGATE, MOMENT_POSTPROCESS, N_MOMENTS };
 
 /** What the small kernels plan for the wide ones, in device memory. */
 typedef struct cuda_plan {
     uint32_t n_orders, n_photons; // photons that initialize makes
     uint64_t first_free;          // position of their slots in the ring `free`
+    uint64_t first_active;        // and where they go in `active`, if all are alive: n_bulk > 0
+    uint32_t n_bulk;
     uint32_t order[CUDA_MAX_ORDERS], first_of_order[CUDA_MAX_ORDERS + 1];
     uint32_t n_rows;
     uint64_t first_ready, first_row_free;
     uint32_t n_emit, n_compact;
-    uint64_t end_ns;     // of propagate
-    uint32_t leaves_dry; // 1: photons wait for slots, so propagate ends when `active` is empty
-    uint32_t is_over;    // atomic, 1: propagate ends now
-    uint32_t stays;      // 1: it waits for photons when there are none: lifetime "session"
-    uint32_t wave[4];    // counters of the rung `wavefront`
+    uint64_t end_ns;       // of propagate
+    uint32_t leaves_dry;   // 1: photons wait for slots, so propagate ends when `active` is empty
+    uint32_t is_over;      // atomic, 1: propagate ends now
+    uint32_t stays;        // 1: it waits for photons when there are none: lifetime "session"
+    uint32_t wave[8];      // counters of the rung `wavefront`
+    uint64_t first_wave;   // position in `active` of what it claims, and then puts back
+    uint32_t n_propagated; // photons that propagate finds
     uint64_t began_ns[N_MOMENTS];
+    uint64_t busy_ns; // since then the device has had work without a break; 0: it has none
 } cuda_plan;
 
 /** Everything that kernels are given. */
@@ -169,7 +185,11 @@ struct backend_context {
     cudaGraphExec_t resident_exec;
     cudaEvent_t resident_done;
     bool is_resident_running;
-    void *rung_memory; // what a rung keeps on the device between epochs
+    bool has_device_clock;  // the next is known
+    uint64_t host_ahead_ns; // of the device's clock, modulo 2^64
+    uint64_t traced_ns;     // what is on the trace ends there, by the host's clock
+    uint64_t resident_ns;   // a propagate that stays began then
+    void *rung_memory;      // what a rung keeps on the device between epochs
     uint32_t rung_blocks[2];
 
     pthread_mutex_t mutex; // guards the link below
@@ -230,6 +250,7 @@ bool cuda_batch_fault(backend_context *self, uint32_t slot, const chroma2_photon
     batch_of_one *alone, uint64_t *out_index);
 
 /* The driver: a thread that runs one epoch after the other. */
+extern const char *const cuda_lanes[]; // of the trace
 chroma2_status cuda_driver_start(backend_context *self);
 void cuda_driver_stop(backend_context *self);
 

@@ -3,6 +3,12 @@
  *  Tests replace this file and the CUDA runtime by an emulation (tests/emulated_cuda). */
 #pragma once
 #include <cuda_runtime.h>
+#if __has_include(<nvtx3/nvToolsExt.h>)
+#include <nvtx3/nvToolsExt.h>
+#include <nvtx3/nvToolsExtCudaRt.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "base/portable.h"
 
@@ -36,6 +42,13 @@ device_read_mapped(const uint32_t *word)
     return value;
 }
 
+/** Adds to a word of shared memory; returns it as it was. */
+static __device__ __forceinline__ uint32_t
+shared_fetch_add(uint32_t *word, uint32_t amount)
+{
+    return atomicAdd(word, amount);
+}
+
 /** Named barriers 1..15 of a block: whole warps wait, or only say that they came. */
 static __device__ __forceinline__ void
 named_barrier_sync(uint32_t barrier, uint32_t n_threads)
@@ -48,6 +61,67 @@ named_barrier_arrive(uint32_t barrier, uint32_t n_threads)
 {
     asm volatile("barrier.arrive %0, %1;" : : "r"(barrier), "r"(n_threads) : "memory");
 }
+
+/* For profilers: ranges on the host's threads, in a domain of our own, and names. Nothing without a
+ * profiler, or where the toolkit comes without NVTX. Names are static. */
+
+#if __has_include(<nvtx3/nvToolsExt.h>)
+inline nvtxDomainHandle_t // one for all files
+profile_domain(void)
+{
+    static const nvtxDomainHandle_t domain = nvtxDomainCreateA("chroma2");
+    return domain;
+}
+
+static inline void
+profile_begin(const char *name)
+{
+    nvtxEventAttributes_t range = {};
+    range.version = NVTX_VERSION;
+    range.size = sizeof range;
+    range.messageType = NVTX_MESSAGE_TYPE_ASCII;
+    range.message.ascii = name;
+    nvtxDomainRangePushEx(profile_domain(), &range);
+}
+
+static inline void
+profile_end(void)
+{
+    nvtxDomainRangePop(profile_domain());
+}
+
+static inline void
+profile_name_stream(cudaStream_t stream, const char *name)
+{
+    nvtxNameCudaStreamA(stream, name);
+}
+
+static inline void
+profile_name_this_thread(const char *name)
+{
+    nvtxNameOsThreadA((uint32_t)syscall(SYS_gettid), name);
+}
+#else
+static inline void
+profile_begin(const char *)
+{
+}
+
+static inline void
+profile_end(void)
+{
+}
+
+static inline void
+profile_name_stream(cudaStream_t, const char *)
+{
+}
+
+static inline void
+profile_name_this_thread(const char *)
+{
+}
+#endif
 
 /** Launches a kernel into a stream, or a capture; returns what the launch says. */
 template <typename... parameters, typename... arguments>

@@ -6,6 +6,7 @@
  *  With lifetime "session" propagate is no part of these graphs: it runs beside them on a stream of
  *  its own until there have been no photons for a while, and leaves some multiprocessors to them. */
 #include "backends/cuda/cuda_context.h"
+#include "backends/cuda/cuda_device.h"
 
 /** True if the last epoch left something that another one could move. */
 static bool
@@ -13,7 +14,59 @@ epoch_has_work(const backend_context *self)
 {
     const cuda_status_page *const page = self->status;
     return page->active > 0 || page->spawning > 0 || page->spawn > 0 || page->finished > 0 ||
-           page->orders_waiting > 0 || page->n_rows_left > 0;
+           page->orders_waiting > 0 || page->n_rows_left > 0 || page->n_blocks_left > 0;
+}
+
+const char *const cuda_lanes[] = {
+    "epochs, photons alive after each", "stages", "propagate that stays", NULL};
+enum { LANE_EPOCHS, LANE_STAGES, LANE_RESIDENT };
+
+/** A moment of the device on the host's clock; never before what is on the trace already. */
+static uint64_t
+moment_on_host(const backend_context *self, uint64_t device_ns)
+{
+    const uint64_t at_ns = device_ns + self->host_ahead_ns;
+    return at_ns > self->traced_ns ? at_ns : self->traced_ns;
+}
+
+/** Learns how the clocks differ: the host sees the end of an epoch at once or later. So the least
+ *  difference is the best; it gives way by 50 ppm, which is more than clocks drift. */
+static void
+device_clock_learn(backend_context *self, uint64_t ended_ns, uint64_t seen_ns)
+{
+    const uint64_t ahead_ns = seen_ns - ended_ns;
+    const uint64_t known_ns = self->host_ahead_ns + (seen_ns - self->traced_ns) / 20000;
+    const bool is_less = (int64_t)(ahead_ns - known_ns) < 0;
+    self->host_ahead_ns = is_less || !self->has_device_clock ? ahead_ns : known_ns;
+    self->has_device_clock = true;
+}
+
+/** Puts an epoch and its stages on the trace, from the status page. n of the epoch: photons alive at
+ *  its end; n of propagate: those that it found. */
+static void
+epoch_trace(backend_context *self, uint64_t seen_ns)
+{
+    static const struct {
+        const char *name;
+        cuda_moment begin, end;
+    } stages[] = {{"emit_secondary", MOMENT_COMMANDS, MOMENT_PLAN},
+        {"initialize", MOMENT_PLAN, MOMENT_PROPAGATE},
+        {"propagate", MOMENT_PROPAGATE, MOMENT_POSTPROCESS},
+        {"postprocess", MOMENT_POSTPROCESS, MOMENT_SETTLE}};
+    const cuda_status_page *const page = self->status;
+    const uint64_t n_alive = self->view.stage.n_slots - MAX_LINEAGE_LEVELS - page->free_slots;
+    device_clock_learn(self, page->ended_ns, seen_ns);
+    self->hooks.span(self->hooks.context, LANE_EPOCHS, "epoch",
+        moment_on_host(self, page->began_ns[MOMENT_BEGIN]), moment_on_host(self, page->ended_ns),
+        n_alive);
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; ++i) {
+        if (!self->is_resident || stages[i].begin != MOMENT_PROPAGATE) {
+            self->hooks.span(self->hooks.context, LANE_STAGES, stages[i].name,
+                moment_on_host(self, page->began_ns[stages[i].begin]),
+                moment_on_host(self, page->began_ns[stages[i].end]), page->n_propagated);
+        }
+    }
+    self->traced_ns = moment_on_host(self, page->ended_ns);
 }
 
 /** Short epochs are waited for awake: to sleep and be woken takes longer than they do. */
@@ -40,6 +93,7 @@ static chroma2_status
 epoch_run(backend_context *self, uint32_t n_commands)
 {
     chroma2_status status = CHROMA2_OK;
+    profile_begin("epoch");
     cuda_control *const control = self->control;
     pthread_mutex_lock(&self->mutex);
     control->outbox = (self->mirror_first + self->n_mirrors_full) % CUDA_N_MIRRORS;
@@ -51,8 +105,12 @@ epoch_run(backend_context *self, uint32_t n_commands)
     CUDA_TRY(cudaGraphLaunch(self->graph_exec, self->epoch_stream));
     CUDA_TRY(cudaEventRecord(self->epoch_done, self->epoch_stream));
     TRY(epoch_wait(self));
+    if (self->hooks.span != NULL) {
+        epoch_trace(self, clock_now_ns());
+    }
     TRY(cuda_link_receive(self, control->outbox));
 out:
+    profile_end();
     return status;
 }
 
@@ -62,6 +120,17 @@ has_photons(const backend_context *self)
 {
     return epoch_has_work(self) ||
            self->status->free_slots < self->view.stage.n_slots - MAX_LINEAGE_LEVELS;
+}
+
+/** A propagate that stayed has left. */
+static void
+resident_ended(backend_context *self)
+{
+    if (self->hooks.span != NULL) {
+        self->hooks.span(self->hooks.context, LANE_RESIDENT, "propagate", self->resident_ns,
+            clock_now_ns(), self->status->n_propagated);
+    }
+    self->is_resident_running = false;
 }
 
 /** Starts the propagate that stays, unless it runs. */
@@ -74,9 +143,11 @@ resident_start(backend_context *self)
         if (ended == cudaErrorNotReady) {
             goto out;
         }
-        CUDA_TRY(ended); // it left by itself: rows found no room
+        CUDA_TRY(ended);
+        resident_ended(self); // by itself: rows found no room
     }
     self->control->leave = 0;
+    self->resident_ns = clock_now_ns();
     CUDA_TRY(cudaGraphLaunch(self->resident_exec, self->resident_stream));
     CUDA_TRY(cudaEventRecord(self->resident_done, self->resident_stream));
     self->is_resident_running = true;
@@ -92,7 +163,7 @@ resident_park(backend_context *self)
     if (self->is_resident_running) {
         atomic_store_relaxed_u32(&self->control->leave, 1u);
         CUDA_TRY(cudaEventSynchronize(self->resident_done));
-        self->is_resident_running = false;
+        resident_ended(self);
     }
 out:
     return status;
@@ -106,7 +177,10 @@ driver_round(backend_context *self)
     const uint64_t seen = wake_signal_count(&self->work);
     const bool has_work = self->is_resident ? has_photons(self) : epoch_has_work(self);
     uint32_t n_commands = 0;
-    TRY(cuda_link_send(self, !has_work, &n_commands));
+    profile_begin("commands");
+    status = cuda_link_send(self, !has_work, &n_commands);
+    profile_end();
+    TRY(status);
     if (n_commands > 0 || has_work) {
         if (self->is_resident) {
             TRY(resident_start(self));
@@ -132,6 +206,7 @@ driver_main(void *argument)
     backend_context *const self = (backend_context *)argument;
     chroma2_status status = CHROMA2_OK;
     cudaSetDevice(self->device);
+    profile_name_this_thread("chroma2 driver");
     while (status == CHROMA2_OK && atomic_load_acquire_u32(&self->is_stopping) == 0) {
         status = driver_round(self);
     }

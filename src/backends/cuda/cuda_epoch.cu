@@ -72,6 +72,9 @@ kernel_commands(const __grid_constant__ cuda_view whole)
 {
     CUDA_SHARED(cuda_command, chunk);
     const uint32_t n = whole.control->n_commands;
+    if (threadIdx.x == 0) {
+        whole.plan->began_ns[MOMENT_BEGIN] = device_now_ns();
+    }
     for (uint32_t begin = 0; begin < n; begin += COMMANDS_AT_ONCE) {
         const uint32_t n_here =
             n - begin < COMMANDS_AT_ONCE ? n - begin : (uint32_t)COMMANDS_AT_ONCE;
@@ -144,6 +147,18 @@ plan_compact(const stage_view *view, uint64_t now_ns)
     return n;
 }
 
+/** Whether all photons of the plan begin alive: only the caller's own can come with an end. */
+static __device__ bool
+plan_is_alive(const stage_view *view, const cuda_plan *plan)
+{
+    bool answer = true;
+    for (uint32_t i = 0; i < plan->n_orders; ++i) {
+        const photon_order *const order = view->orders + plan->order[i];
+        answer = answer && (order->staged == NULL || (order->columns & STAGED_HISTORY) == 0);
+    }
+    return answer;
+}
+
 /** Gives free slots to waiting orders, the smallest orders first: a short event does not wait for
  *  the photons of a long one. */
 static __device__ void
@@ -180,6 +195,8 @@ plan_orders(const stage_view *view, cuda_plan *plan)
     }
     plan->first_of_order[plan->n_orders] = n;
     plan->n_photons = n > 0 ? queue_pop_claim(&view->free, n, &plan->first_free) : 0u;
+    plan->n_bulk = plan->stays == 0 && plan_is_alive(view, plan) ? plan->n_photons : 0u;
+    plan->first_active = queue_push_claim(&view->active, plan->n_bulk);
     metric_add(&view->metrics, METRIC_photons_started, n);
 }
 
@@ -207,6 +224,7 @@ kernel_plan(const __grid_constant__ cuda_view whole)
     plan->began_ns[MOMENT_PLAN] = now_ns;
     plan->n_compact = plan_compact(view, now_ns);
     plan_orders(view, plan);
+    plan->n_propagated = queue_depth(&view->active) + plan->n_compact + plan->n_photons;
     if (plan->stays == 0) {
         plan->leaves_dry = photons_wait(view, plan) ? 1u : 0u;
         plan->end_ns = now_ns + whole.control->epoch_ns;
@@ -250,7 +268,11 @@ kernel_compact_initialize(const __grid_constant__ cuda_view whole)
     for (uint32_t base = first; base < plan->n_compact; base += stride) {
         uint32_t slot = 0;
         const bool gets = warp_pop(&view->spawn, base + warp_lane() < plan->n_compact, &slot);
-        warp_push(&view->active, slot, gets);
+        if (plan->stays == 0) {
+            warp_leave_at_ring(&view->active, slot, gets);
+        } else {
+            warp_push(&view->active, slot, gets);
+        }
     }
     for (uint32_t base = first; base < plan->n_photons; base += stride) {
         const uint32_t i = base + warp_lane();
@@ -258,15 +280,22 @@ kernel_compact_initialize(const __grid_constant__ cuda_view whole)
         uint32_t slot = 0;
         const bool has_ended = is_mine && initialize_photon(view, plan, i, &slot);
         __syncwarp();
+        if (plan->n_bulk > 0) {
+            if (is_mine) {
+                queue_leave_at(&view->active, plan->first_active + i, slot);
+            }
+            continue;
+        }
         warp_push(&view->active, slot, is_mine && !has_ended);
         warp_push(&view->finished, slot, has_ended);
     }
 }
 
-/** Between two kernels: when propagate begins. */
+/** Between two kernels: offers what was started in bulk, and notes when propagate begins. */
 __global__ static void
 kernel_clock(const __grid_constant__ cuda_view whole)
 {
+    queue_push_publish(&whole.stage.active, whole.plan->n_bulk);
     whole.plan->began_ns[MOMENT_PROPAGATE] = device_now_ns();
 }
 
@@ -316,10 +345,11 @@ kernel_postprocess(const __grid_constant__ cuda_view whole)
 /** How long the stages took. Compaction and initialization share a kernel, and the time; a propagate
  *  that stays has no time of its own. */
 static __device__ void
-stage_times_add(const metrics_view *metrics, const cuda_plan *plan)
+stage_times_add(const metrics_view *metrics, cuda_plan *plan)
 {
     const uint64_t *const at = plan->began_ns;
     const uint64_t now_ns = device_now_ns();
+    plan->began_ns[MOMENT_SETTLE] = now_ns;
     metric_add(metrics, METRIC_emit_secondary_ns, at[MOMENT_PLAN] - at[MOMENT_COMMANDS]);
     metric_add(metrics, METRIC_initialize_ns, at[MOMENT_PROPAGATE] - at[MOMENT_PLAN]);
     if (plan->stays == 0) {
@@ -399,6 +429,21 @@ gauge_set(const stage_view *view, metric_id depth, metric_id high_water, uint32_
     metric_raise(&view->metrics, high_water, value);
 }
 
+/** Tells when the stages of the epoch ran, and counts the time that there was work. */
+static __device__ void
+moments_tell(const metrics_view *metrics, cuda_plan *plan, cuda_status_page *status, bool has_work)
+{
+    const uint64_t now_ns = device_now_ns();
+    for (int i = 0; i < N_MOMENTS; ++i) {
+        status->began_ns[i] = plan->began_ns[i];
+    }
+    status->ended_ns = now_ns;
+    status->n_propagated = plan->n_propagated;
+    metric_add(metrics, METRIC_busy_ns,
+        now_ns - (plan->busy_ns != 0 ? plan->busy_ns : plan->began_ns[MOMENT_BEGIN]));
+    plan->busy_ns = has_work ? now_ns : 0;
+}
+
 /** Tells the host what has ended: ledgers by all, the rest by one. */
 __global__ static void
 kernel_status(const __grid_constant__ cuda_view whole)
@@ -414,12 +459,14 @@ kernel_status(const __grid_constant__ cuda_view whole)
         return;
     }
     queue_push_publish(&view->row_free, whole.plan->n_rows);
+    status->free_slots = queue_depth(&view->free);
+    __threadfence(); // a propagate that stays gives a slot back after its row and its block
     status->n_rows_left = queue_depth(&view->row_ready);
+    status->n_blocks_left = queue_depth(&view->block_done);
     status->active = queue_depth(&view->active);
     status->spawning = queue_depth(&view->spawning);
     status->spawn = queue_depth(&view->spawn);
     status->finished = queue_depth(&view->finished);
-    status->free_slots = queue_depth(&view->free);
     status->orders_waiting = queue_depth(&view->order_waiting);
     gauge_set(view, METRIC_active_depth, METRIC_active_high_water, status->active);
     gauge_set(view, METRIC_spawn_depth, METRIC_spawn_high_water, status->spawn);
@@ -427,6 +474,9 @@ kernel_status(const __grid_constant__ cuda_view whole)
     gauge_set(view, METRIC_finished_depth, METRIC_finished_high_water, status->finished);
     gauge_set(view, METRIC_free_depth, METRIC_free_high_water, status->free_slots);
     gauge_set(view, METRIC_rows_depth, METRIC_rows_high_water, status->n_rows_left);
+    moments_tell(&view->metrics, whole.plan, status,
+        status->free_slots < view->n_slots - MAX_LINEAGE_LEVELS || status->orders_waiting > 0 ||
+            status->n_rows_left > 0 || status->n_blocks_left > 0);
 }
 
 static chroma2_status

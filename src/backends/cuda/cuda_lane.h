@@ -3,7 +3,7 @@
  *  in shared memory, word by word side by side, while registers belong to the search. */
 #pragma once
 #include "backends/cuda/cuda_propagate.h"
-#include "geometry/bvh_quant_view.h"
+#include "backends/cuda/cuda_search.h"
 
 enum { PHOTON_WORDS = sizeof(photon) / sizeof(uint32_t) };
 
@@ -36,7 +36,7 @@ typedef struct lane_store {
     uint32_t n_places;
 } lane_store;
 
-enum { LANE_WORDS = PHOTON_WORDS + 3 }; // and the two lengths, and which one scatters
+enum { LANE_WORDS = PHOTON_WORDS + 4 }; // and the lengths, which one scatters, the surface's choice
 
 static __device__ __forceinline__ uint32_t *
 lane_word(const lane_store *store, uint32_t word, uint32_t place)
@@ -44,74 +44,56 @@ lane_word(const lane_store *store, uint32_t word, uint32_t place)
     return store->words + word * store->n_places + place;
 }
 
-/** Starts the step of a photon in its place. Returns how far to search, or -1: its event was
- *  cancelled, and lane_end takes it out. */
-static __device__ __noinline__ float
-lane_begin(const cuda_view *whole, lane_store store, uint32_t place)
+/** Starts the step of a photon and puts it down in its place. Returns whether there is something to
+ *  search for: if not, its event was cancelled, and lane_end takes it out. */
+static __device__ __forceinline__ bool
+lane_begin(const cuda_view *whole, const lane_store *store, uint32_t place, photon *p,
+    step_search *out_search)
 {
     const stage_view *const view = &whole->stage;
-    photon p = photon_pick_up(store.words, store.n_places, place);
-    step_search search;
-    if (!propagate_begin(view, view->events + photon_event_slot(&p), &p, &search)) {
-        photon_put_down(store.words, store.n_places, place, &p);
-        return -1.0f;
+    const bool goes_on = propagate_begin(view, view->events + photon_event_slot(p), p, out_search);
+    if (CHROMA2_UNLIKELY(!goes_on)) {
+        p->history |= CHROMA2_HISTORY(CANCELLED_PHOTON);
     }
-    *lane_word(&store, PHOTON_WORDS, place) = float_bits(search.absorb_mm);
-    *lane_word(&store, PHOTON_WORDS + 1, place) = float_bits(search.scatter_mm);
-    *lane_word(&store, PHOTON_WORDS + 2, place) = search.is_mie;
-    return search.ray.t_max;
+    photon_put_down(store->words, store->n_places, place, p);
+    if (goes_on) {
+        *lane_word(store, PHOTON_WORDS, place) = float_bits(out_search->path.absorb_mm);
+        *lane_word(store, PHOTON_WORDS + 1, place) = float_bits(out_search->path.scatter_mm);
+        *lane_word(store, PHOTON_WORDS + 2, place) = out_search->path.is_mie;
+        *lane_word(store, PHOTON_WORDS + 3, place) = out_search->choice;
+    }
+    return goes_on;
 }
 
-/** Ends the step of a photon in its place, where its new state is put down. Returns enum
- *  propagate_end. */
-static __device__ __noinline__ uint32_t
-lane_end(const cuda_view *whole, lane_store store, uint32_t place, trace_hit hit, trace_work work,
-    propagate_tally *tally)
+/** Ends the step of the photon in a place. Returns its outcome, and the photon as it then is. */
+static __device__ __forceinline__ uint32_t
+lane_end(const cuda_view *whole, const lane_store *store, uint32_t place, const trace_hit *hit,
+    photon *out_p)
 {
     const stage_view *const view = &whole->stage;
-    const photon before = photon_pick_up(store.words, store.n_places, place);
-    event_slot *const event = view->events + photon_event_slot(&before);
-    photon p = before;
-    uint32_t end;
-    if ((p.history & CHROMA2_HISTORY(CANCELLED_PHOTON)) != 0) {
-        end = propagate_finish(view->scenes + event->scene_index, event, &p, tally);
+    photon p = photon_pick_up(store->words, store->n_places, place);
+    event_slot *const event = view->events + photon_event_slot(&p);
+    uint32_t outcome;
+    if (CHROMA2_UNLIKELY((p.history & CHROMA2_HISTORY(CANCELLED_PHOTON)) != 0)) {
+        outcome = propagate_cancel(event, &p);
     } else {
         step_search search;
         search.ray = step_ray(&p);
-        search.absorb_mm = bits_float(*lane_word(&store, PHOTON_WORDS, place));
-        search.scatter_mm = bits_float(*lane_word(&store, PHOTON_WORDS + 1, place));
-        search.is_mie = *lane_word(&store, PHOTON_WORDS + 2, place);
-        end = propagate_end(view, event, &before, &p, &search, &hit, &work, tally);
+        search.path.absorb_mm = bits_float(*lane_word(store, PHOTON_WORDS, place));
+        search.path.scatter_mm = bits_float(*lane_word(store, PHOTON_WORDS + 1, place));
+        search.path.is_mie = *lane_word(store, PHOTON_WORDS + 2, place);
+        search.choice = *lane_word(store, PHOTON_WORDS + 3, place);
+        outcome = propagate_end(view, event, &p, &search, hit);
+        if (CHROMA2_UNLIKELY((outcome & PROPAGATE_END_MASK) == PROPAGATE_ABORTS)) {
+            p = photon_pick_up(store->words, store->n_places, place);
+            outcome = propagate_abort(event, &p, outcome);
+        }
     }
-    photon_put_down(store.words, store.n_places, place, &p);
-    return end;
+    *out_p = p;
+    return outcome;
 }
-
-/** A search of one lane that rests while others shade: in local memory, so that no register is held
- *  for it across calls. */
-typedef struct lane_search {
-    trace_ray ray;
-    quant_walk walk;
-    trace_work work;
-    quant_entry stack[BVH_STACK(4)];
-} lane_search;
 
 enum lane_state { LANE_EMPTY, LANE_SEARCHES, LANE_HAS_HIT };
-
-/** Begins to search for a photon in its place, whose step lane_begin has started. */
-static __device__ __noinline__ void
-lane_search_begin(
-    const cuda_view *whole, lane_store store, uint32_t place, float t_max, lane_search *search)
-{
-    const photon p = photon_pick_up(store.words, store.n_places, place);
-    trace_ray ray = step_ray(&p);
-    ray.t_max = t_max;
-    search->ray = ray;
-    search->walk = quant_walk_make(
-        whole->stage.scenes + whole->stage.events[photon_event_slot(&p)].scene_index, &search->ray);
-    search->work.nodes = 0;
-    search->work.triangles = 0;
-}
 
 /** Whether lanes stop searching: enough of them could do something better.
  *  is_dry  no photon waits for a lane
@@ -126,30 +108,17 @@ warp_stops_searching(enum lane_state state, bool is_dry, uint32_t enough)
     return n_search == 0 || n_idle >= (n_live < enough ? n_live : enough);
 }
 
-/** Searches until enough lanes have their hits. Returns the lane's new state. */
-static __device__ __noinline__ enum lane_state
-warp_search(lane_search *search, enum lane_state state, bool is_dry, uint32_t enough)
+/** Searches until enough lanes have their hits. Returns the lane's new state.
+ *  walk  of a lane that does not search has BVH_EMPTY next */
+static __device__ __forceinline__ enum lane_state
+warp_search(quant_walk *walk, quant_entry *stack, trace_work *work, enum lane_state state,
+    bool is_dry, uint32_t enough)
 {
-    trace_ray ray;
-    quant_walk walk;
-    trace_work work = {0, 0};
-    if (state == LANE_SEARCHES) {
-        ray = search->ray;
-        walk = search->walk;
-        walk.search.ray = &ray;
-    }
-    __syncwarp();
     while (!warp_stops_searching(state, is_dry, enough)) {
-        if (state == LANE_SEARCHES && !quant_walk_advance4(&walk, search->stack, &work)) {
+        const uint32_t n_live = __popc(__ballot_sync(WARP_ALL, state == LANE_SEARCHES));
+        if (warp_search_step4(walk, stack, work, n_live, search_quorum_default(), NULL, 0)) {
             state = LANE_HAS_HIT;
         }
     }
-    if (work.nodes + work.triangles > 0) {
-        walk.search.ray = &search->ray;
-        search->walk = walk;
-        search->work.nodes += work.nodes;
-        search->work.triangles += work.triangles;
-    }
-    __syncwarp();
     return state;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backends/cuda/cuda_context.h"
+#include "backends/cuda/cuda_device.h"
 
 /** Adds a command, and lets the driver know. is_urgent: an epoch under way ends for its sake */
 static void
@@ -204,6 +205,7 @@ columns_send(backend_context *self, uint32_t index, photon_order *image)
     chroma2_status status = CHROMA2_OK;
     float *const to = self->staged + index * self->staged_floats;
     const size_t size_bytes = (size_t)image->n * staged_floats(image->columns) * sizeof(float);
+    profile_begin("columns in");
     CUDA_TRY(cudaSetDevice(self->device));
     if (image->is_on_device != 0) {
         TRY(cuda_batch_pack(self, image, to));
@@ -214,6 +216,7 @@ columns_send(backend_context *self, uint32_t index, photon_order *image)
     CUDA_TRY(cudaEventRecord(self->order_copied[index], self->in_stream));
     image->staged = to;
 out:
+    profile_end();
     return status;
 }
 
@@ -302,6 +305,7 @@ cuda_rows_take(backend_context *self, row *out_rows, uint32_t n_max)
 {
     uint32_t n = 0;
     bool has_emptied = false;
+    profile_begin("rows out");
     pthread_mutex_lock(&self->mutex);
     cuda_mirror *const mirror = &self->mirror[self->mirror_first];
     if (self->n_mirrors_full > 0 && mirror->is_filled) {
@@ -319,6 +323,7 @@ cuda_rows_take(backend_context *self, row *out_rows, uint32_t n_max)
     if (has_emptied) {
         wake_signal_raise(&self->work);
     }
+    profile_end();
     return n;
 }
 

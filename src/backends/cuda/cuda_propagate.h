@@ -56,52 +56,84 @@ warp_leaves_idle(const cuda_view *whole)
     return warp_epoch_is_over(whole, ROUNDS_TO_LOOK_FAR);
 }
 
-/** What a warp has counted: lane k holds entry k of PROPAGATE_TALLY_LIST. */
-typedef struct warp_tally {
-    uint32_t of_lane;
-} warp_tally;
+/** What leaves a warp, and what it counts: photons on their way to rings and the ledger, and flags of
+ *  steps. Rings and ledger are told in one go for many photons; where propagate stays for the session
+ *  others wait for them, so there they are told at once. */
+typedef struct warp_exit {
+    warp_giver free, finished;
+    warp_ledger ledger;
+    uint32_t of_lane; // lane k has counted flag k of PROPAGATE_FLAG_LIST
+    bool stays;
+} warp_exit;
+
+enum { EXIT_WORDS = 2 * GIVER_ROOM };
+
+/** room  [EXIT_WORDS] of this warp, in shared memory */
+static __device__ __forceinline__ warp_exit
+warp_exit_make(const cuda_view *whole, uint32_t *room)
+{
+    warp_exit self;
+    self.free.room = room;
+    self.finished.room = room + GIVER_ROOM;
+    self.free.n = self.finished.n = 0;
+    self.ledger.place = self.ledger.n_ended = self.ledger.of_lane = 0;
+    self.of_lane = 0;
+    self.stays = whole->plan->stays != 0;
+    return self;
+}
 
 /** Whether a warp without new photons leaves those it has to the next epoch: others wait for slots,
  *  and many of its lanes do nothing. Not before it has ended a step: an epoch is never for nothing. */
 static __device__ __forceinline__ bool
-warp_leaves_dry(const cuda_view *whole, const warp_tally *total, uint32_t n_live, uint32_t n_most)
+warp_leaves_dry(const cuda_view *whole, const warp_exit *self, uint32_t n_live, uint32_t n_most)
 {
-    const bool has_stepped = __any_sync(WARP_ALL, total->of_lane != 0);
+    const bool has_stepped = __any_sync(WARP_ALL, self->of_lane != 0);
     return has_stepped && whole->plan->leaves_dry != 0 && 4 * n_live <= 3 * n_most;
 }
 
+/** Counts the flags of each lane's outcome; 0: the lane has none. */
 static __device__ __forceinline__ void
-warp_tally_add(warp_tally *self, const propagate_tally *tally)
+warp_exit_count(warp_exit *self, uint32_t outcome)
 {
-    uint32_t index = 0;
-#define X(name)                                                                                    \
-    {                                                                                              \
-        const uint32_t sum = __reduce_add_sync(WARP_ALL, tally->name);                             \
-        self->of_lane += warp_lane() == index ? sum : 0u;                                          \
-        ++index;                                                                                   \
+    const bool has_rare = __any_sync(WARP_ALL, (outcome & PROPAGATE_RARE) != 0) != 0;
+#define X(name, metric)                                                                            \
+    if (has_rare || (PROPAGATE_##name & PROPAGATE_RARE) == 0) {                                    \
+        const uint32_t n = __popc(__ballot_sync(WARP_ALL, (outcome & PROPAGATE_##name) != 0));     \
+        self->of_lane += warp_lane() == PROPAGATE_BIT_##name - PROPAGATE_FIRST_BIT ? n : 0u;       \
     }
-    PROPAGATE_TALLY_LIST(X)
+    PROPAGATE_FLAG_LIST(X)
 #undef X
 }
 
+/** A photon that a surface scored goes on, and has hit a channel. */
 static __device__ __forceinline__ void
-warp_tally_flush(const stage_view *view, const warp_tally *self)
+warp_exit_score(const stage_view *view, uint32_t outcome, const photon *p)
 {
-    uint32_t index = 0;
-#define X(name)                                                                                    \
-    if (warp_lane() == index++) {                                                                  \
-        metric_add(&view->metrics, METRIC_##name, self->of_lane);                                  \
+    if (CHROMA2_UNLIKELY((outcome & PROPAGATE_SCORED) != 0)) {
+        ledger_add(view->events + photon_event_slot(p), LEDGER_hits, 1);
     }
-    PROPAGATE_TALLY_LIST(X)
-#undef X
+    __syncwarp();
+}
+
+/** Sends those on their way who need not be hurried. */
+static __device__ __forceinline__ void
+warp_exit_flush(const stage_view *view, warp_exit *self)
+{
+    warp_give_flush(&view->free, &self->free);
+    warp_give_flush(&view->finished, &self->finished);
+    warp_ledger_flush(view, &self->ledger);
 }
 
 /** After a step: photons that do not go on leave for their rings, or retire. Lanes without a photon
- *  pass PROPAGATE_GOES_ON. The pages already hold what the rings' readers need. */
+ *  pass 0. The pages already hold what the rings' readers need. */
 static __device__ __forceinline__ void
-warp_leave(const cuda_view *whole, uint32_t end, uint32_t slot, const photon *p)
+warp_leave(
+    const cuda_view *whole, warp_exit *self, uint32_t outcome, uint32_t slot, const photon *p)
 {
     const stage_view *const view = &whole->stage;
+    const uint32_t end = outcome & PROPAGATE_END_MASK;
+    warp_exit_count(self, outcome);
+    warp_exit_score(view, outcome, p);
     if (!__any_sync(WARP_ALL, end != PROPAGATE_GOES_ON)) {
         return;
     }
@@ -109,13 +141,23 @@ warp_leave(const cuda_view *whole, uint32_t end, uint32_t slot, const photon *p)
         photon_store(&view->photons, slot, p);
     }
     __syncwarp();
-    warp_push(&view->spawning, slot, end == PROPAGATE_SPAWNS);
-    warp_push(&view->finished, slot, end == PROPAGATE_ROW_DUE);
-    warp_push(&view->active, slot, end == PROPAGATE_NO_ROOM);
-    warp_retire(view, p, end == PROPAGATE_RETIRES);
-    warp_release(view, slot, end == PROPAGATE_RETIRES);
-    if (__any_sync(WARP_ALL, end == PROPAGATE_NO_ROOM) && warp_lane() == 0) {
-        atomic_store_relaxed_u32(&whole->plan->is_over, 1u); // rows must leave first
+    warp_ledger_add(
+        view, &self->ledger, p, end == PROPAGATE_RETIRES, (outcome & PROPAGATE_HIT) != 0);
+    if (CHROMA2_UNLIKELY(self->stays)) {
+        warp_push(&view->finished, slot, end == PROPAGATE_ROW_DUE);
+        warp_release(view, slot, end == PROPAGATE_RETIRES);
+        warp_ledger_flush(view, &self->ledger);
+    } else {
+        warp_give(&view->finished, &self->finished, slot, end == PROPAGATE_ROW_DUE);
+        warp_release_give(view, &self->free, slot, end == PROPAGATE_RETIRES);
+    }
+    if (CHROMA2_UNLIKELY(
+            __any_sync(WARP_ALL, end == PROPAGATE_SPAWNS || end == PROPAGATE_NO_ROOM) != 0)) {
+        warp_push(&view->spawning, slot, end == PROPAGATE_SPAWNS);
+        warp_push(&view->active, slot, end == PROPAGATE_NO_ROOM);
+        if (__any_sync(WARP_ALL, end == PROPAGATE_NO_ROOM) && warp_lane() == 0) {
+            atomic_store_relaxed_u32(&whole->plan->is_over, 1u); // rows must leave first
+        }
     }
 }
 
@@ -130,4 +172,23 @@ warp_put_back(const cuda_view *whole, bool is_live, uint32_t slot, const photon 
     __syncwarp();
     warp_push(&view->active, slot, is_live);
     warp_metric_add(&view->metrics, METRIC_requeues, is_live ? 1u : 0u);
+}
+
+/** The end of a warp: everything is told.
+ *  work  of each lane */
+static __device__ __forceinline__ void
+warp_exit_end(const stage_view *view, warp_exit *self, const trace_work *work)
+{
+    warp_exit_flush(view, self);
+    warp_metric_add(&view->metrics, METRIC_nodes_visited, work->nodes);
+    warp_metric_add(&view->metrics, METRIC_triangles_tested, work->triangles);
+    if (warp_lane() == PROPAGATE_BIT_STEPPED - PROPAGATE_FIRST_BIT) {
+        metric_add(&view->metrics, METRIC_rays, self->of_lane);
+    }
+#define X(name, metric)                                                                            \
+    if (warp_lane() == PROPAGATE_BIT_##name - PROPAGATE_FIRST_BIT) {                               \
+        metric_add(&view->metrics, METRIC_##metric, self->of_lane);                                \
+    }
+    PROPAGATE_FLAG_LIST(X)
+#undef X
 }

@@ -3,7 +3,7 @@
  *  and put the survivors back. */
 #include "backends/cuda/cuda_row.h"
 
-enum { BLOCK_THREADS = 128, BLOCKS_EACH = 4 };
+enum { BLOCK_THREADS = 128, BLOCK_WARPS = BLOCK_THREADS / 32, BLOCKS_EACH = 4 };
 
 __global__ static void
 __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
@@ -11,7 +11,9 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
 {
     const stage_view *const view = &whole.stage;
     const uint32_t chunk_size = view->chunk_size;
-    warp_tally total = {0};
+    CUDA_SHARED(uint32_t, words);
+    warp_exit exit = warp_exit_make(&whole, words + threadIdx.x / 32 * EXIT_WORDS);
+    trace_work work = {0, 0};
     bool is_over = false;
     for (;;) {
         uint64_t first = 0;
@@ -37,18 +39,21 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
             if (is_over) { // claimed all the same: put back as it is
                 warp_push(&view->active, slot, is_mine);
             } else {
-                is_over = warp_walk_row(&whole, is_mine, slot, view->microsteps, &total);
+                is_over = warp_walk_row(&whole, is_mine, slot, view->microsteps, &exit, &work);
             }
         }
     }
-    warp_tally_flush(view, &total);
+    warp_exit_end(view, &exit, &work);
 }
+
+static const size_t SHARED_BYTES = BLOCK_WARPS * EXIT_WORDS * sizeof(uint32_t);
 
 static chroma2_status
 prepare(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
-    TRY(cuda_blocks_of(self, kernel_propagate_chunk, BLOCK_THREADS, 0, &self->rung_blocks[0]));
+    TRY(cuda_blocks_of(
+        self, kernel_propagate_chunk, BLOCK_THREADS, SHARED_BYTES, &self->rung_blocks[0]));
 out:
     return status;
 }
@@ -57,8 +62,8 @@ static chroma2_status
 enqueue(backend_context *self, cudaStream_t stream)
 {
     chroma2_status status = CHROMA2_OK;
-    CUDA_TRY(cuda_launch(
-        kernel_propagate_chunk, self->rung_blocks[0], BLOCK_THREADS, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_propagate_chunk, self->rung_blocks[0], BLOCK_THREADS, SHARED_BYTES,
+        stream, self->view));
 out:
     return status;
 }

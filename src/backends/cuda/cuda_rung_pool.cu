@@ -9,12 +9,19 @@
  *  Photons and hits rest in shared memory, place by place. */
 #include "backends/cuda/cuda_places.h"
 
+#ifndef POOL_PLACES
+#define POOL_PLACES 64
+#endif
+#ifndef HAND_OUT_LANES
+#define HAND_OUT_LANES 4
+#endif
+#ifndef BLOCKS_EACH
+#define BLOCKS_EACH 5
+#endif
 enum {
-    POOL_PLACES = 64, // of a warp
     WARPS_A_BLOCK = 4,
     BLOCK_THREADS = 32 * WARPS_A_BLOCK,
-    BLOCKS_EACH = 6,
-    HAND_OUT_LANES = 4 // idle lanes that are worth to be given a place
+    WARP_WORDS = PLACE_WORDS * POOL_PLACES + EXIT_WORDS
 };
 
 typedef unsigned long long place_set;
@@ -43,11 +50,14 @@ warp_places(uint32_t place, bool is_named)
 typedef struct warp_pool {
     place_store store; // of this warp
     place_set ready, searching, hit, empty;
+    warp_taker taker;
+    warp_exit exit;
+    uint32_t n_ahead;
 } warp_pool;
 
 /** Serves up to 32 places: those with hits, then empty ones. Returns whether photons were short. */
-static __device__ bool
-pool_serve(const cuda_view *whole, warp_pool *pool, warp_tally *total)
+static __device__ __forceinline__ bool
+pool_serve(const cuda_view *whole, warp_pool *pool)
 {
     const uint32_t n_hits = (uint32_t)__popcll(pool->hit);
     const uint32_t n_empty = (uint32_t)__popcll(pool->empty);
@@ -62,7 +72,8 @@ pool_serve(const cuda_view *whole, warp_pool *pool, warp_tally *total)
     }
     const bool is_served = state != PLACE_READY;
     const place_set served = warp_places(place, is_served);
-    const enum place_state after = warp_serve_places(whole, &pool->store, place, state, total);
+    const enum place_state after = warp_serve_places(
+        whole, &pool->store, place, state, pool->n_ahead, &pool->taker, &pool->exit);
     pool->hit = (pool->hit & ~served) | warp_places(place, is_served && after == PLACE_HAS_HIT);
     pool->empty = (pool->empty & ~served) | warp_places(place, is_served && after == PLACE_EMPTY);
     pool->ready |= warp_places(place, is_served && after == PLACE_READY);
@@ -70,16 +81,16 @@ pool_serve(const cuda_view *whole, warp_pool *pool, warp_tally *total)
 }
 
 /** Gives ready places to lanes that do not search. */
-static __device__ void
+static __device__ __forceinline__ void
 pool_hand_out(const cuda_view *whole, warp_pool *pool, enum lane_state *state, uint32_t *place,
-    lane_search *search)
+    trace_ray *ray, quant_walk *walk)
 {
     const uint32_t idle = __ballot_sync(WARP_ALL, *state != LANE_SEARCHES);
     const uint32_t rank = warp_rank(idle);
     const bool gets = *state != LANE_SEARCHES && rank < (uint32_t)__popcll(pool->ready);
     if (gets) {
         *place = place_of(pool->ready, rank);
-        place_search(whole, &pool->store, *place, search);
+        place_search(whole, &pool->store, *place, ray, walk);
         *state = LANE_SEARCHES;
     }
     __syncwarp();
@@ -89,8 +100,8 @@ pool_hand_out(const cuda_view *whole, warp_pool *pool, enum lane_state *state, u
 }
 
 /** Lanes that have their hits put them down and are idle. */
-static __device__ void
-pool_collect(warp_pool *pool, enum lane_state *state, uint32_t place, const lane_search *search)
+static __device__ __forceinline__ void
+pool_collect(warp_pool *pool, enum lane_state *state, uint32_t place, const trace_search *search)
 {
     const bool has_hit = *state == LANE_HAS_HIT;
     if (has_hit) {
@@ -104,7 +115,7 @@ pool_collect(warp_pool *pool, enum lane_state *state, uint32_t place, const lane
 }
 
 /** All photons of the pool go back to `active`: those under way start their steps anew. */
-static __device__ void
+static __device__ __forceinline__ void
 pool_put_back(const cuda_view *whole, const warp_pool *pool)
 {
     const place_set live = pool->ready | pool->searching | pool->hit;
@@ -121,13 +132,20 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     kernel_propagate_pool(const __grid_constant__ cuda_view whole)
 {
     CUDA_SHARED(uint32_t, words);
-    uint32_t *const own_words = words + threadIdx.x / 32 * (PLACE_WORDS * POOL_PLACES);
+    uint32_t *const own_words = words + threadIdx.x / 32 * WARP_WORDS;
     warp_pool pool;
     pool.store = place_store_make(own_words, POOL_PLACES);
+    pool.exit = warp_exit_make(&whole, own_words + PLACE_WORDS * POOL_PLACES);
     pool.ready = pool.searching = pool.hit = 0;
-    pool.empty = ~(place_set)0;
-    lane_search search;
-    warp_tally total = {0};
+    pool.empty = POOL_PLACES == 64 ? ~(place_set)0 : ((place_set)1 << (POOL_PLACES % 64)) - 1u;
+    pool.taker.first = 0;
+    pool.taker.n = 0;
+    pool.n_ahead = warp_take_ahead(&whole.stage.active, gridDim.x * WARPS_A_BLOCK);
+    quant_entry stack[BVH_STACK(4)];
+    trace_ray ray;
+    quant_walk walk;
+    walk.next = BVH_EMPTY;
+    trace_work work = {0, 0};
     enum lane_state state = LANE_EMPTY;
     uint32_t place = 0;
     uint32_t round = 0;
@@ -136,10 +154,10 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         const uint32_t n_hits = (uint32_t)__popcll(pool.hit);
         const uint32_t n_to_fill = is_dry ? 0u : (uint32_t)__popcll(pool.empty);
         if (n_hits + n_to_fill >= 32 || (pool.ready | pool.searching) == 0) {
-            is_dry = pool_serve(&whole, &pool, &total);
+            is_dry = pool_serve(&whole, &pool);
             const uint32_t n_live = POOL_PLACES - (uint32_t)__popcll(pool.empty);
             if (n_live == 0 ? warp_leaves_idle(&whole)
-                            : is_dry && warp_leaves_dry(&whole, &total, n_live, POOL_PLACES)) {
+                            : is_dry && warp_leaves_dry(&whole, &pool.exit, n_live, POOL_PLACES)) {
                 break;
             }
             if (warp_epoch_is_over(&whole, ++round)) {
@@ -149,16 +167,18 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
                 continue;
             }
         }
-        pool_hand_out(&whole, &pool, &state, &place, &search);
+        pool_hand_out(&whole, &pool, &state, &place, &ray, &walk);
         const bool has_more = pool.ready != 0;
-        state = warp_search(&search, state, !has_more, has_more ? (uint32_t)HAND_OUT_LANES : 32u);
-        pool_collect(&pool, &state, place, &search);
+        state = warp_search(
+            &walk, stack, &work, state, !has_more, has_more ? (uint32_t)HAND_OUT_LANES : 32u);
+        pool_collect(&pool, &state, place, &walk.search);
     }
     pool_put_back(&whole, &pool);
-    warp_tally_flush(&whole.stage, &total);
+    warp_take_back(&whole.stage.active, &pool.taker);
+    warp_exit_end(&whole.stage, &pool.exit, &work);
 }
 
-static const size_t SHARED_BYTES = PLACE_WORDS * POOL_PLACES * WARPS_A_BLOCK * sizeof(uint32_t);
+static const size_t SHARED_BYTES = (size_t)WARP_WORDS * WARPS_A_BLOCK * sizeof(uint32_t);
 
 static chroma2_status
 prepare(backend_context *self)

@@ -8,7 +8,14 @@
  */
 #include "backends/cuda/cuda_lane.h"
 
-enum { BLOCK_THREADS = 128, BLOCKS_EACH = 7, SHADE_LANES = 12 };
+#ifndef SHADE_LANES
+#define SHADE_LANES 12
+#endif
+#ifndef BLOCKS_EACH
+#define BLOCKS_EACH 6
+#endif
+
+enum { BLOCK_THREADS = 128, BLOCK_WARPS = BLOCK_THREADS / 32 };
 
 __global__ static void
 __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
@@ -18,57 +25,68 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     const stage_view *const view = &whole.stage;
     const lane_store store = {words, BLOCK_THREADS};
     const uint32_t place = threadIdx.x;
-    lane_search search;
-    warp_tally total = {0};
+    const uint32_t n_ahead = warp_take_ahead(&view->active, gridDim.x * BLOCK_WARPS);
+    warp_exit exit =
+        warp_exit_make(&whole, words + LANE_WORDS * BLOCK_THREADS + threadIdx.x / 32 * EXIT_WORDS);
+    warp_taker taker = {0, 0};
+    quant_entry stack[BVH_STACK(4)];
+    trace_ray ray;
+    quant_walk walk;
+    trace_work work = {0, 0};
+    walk.next = BVH_EMPTY;
     enum lane_state state = LANE_EMPTY;
     uint32_t slot = 0;
     uint32_t round = 0;
     bool is_dry = false;
     for (;;) {
-        state = warp_search(&search, state, is_dry, SHADE_LANES);
-        propagate_tally tally = propagate_tally_zero();
-        uint32_t end = PROPAGATE_GOES_ON;
+        photon p;
+        uint32_t outcome = 0;
         bool begins = false;
+        state = warp_search(&walk, stack, &work, state, is_dry, SHADE_LANES);
         if (state == LANE_HAS_HIT) {
-            end = lane_end(
-                &whole, store, place, trace_search_hit(&search.walk.search), search.work, &tally);
-            begins = end == PROPAGATE_GOES_ON;
+            const trace_hit hit = trace_search_hit(&walk.search);
+            outcome = lane_end(&whole, &store, place, &hit, &p);
+            begins = (outcome & PROPAGATE_END_MASK) == PROPAGATE_GOES_ON;
+            state = LANE_EMPTY;
         }
         __syncwarp();
-        warp_tally_add(&total, &tally);
-        if (__any_sync(WARP_ALL, end != PROPAGATE_GOES_ON)) {
-            const photon p = photon_pick_up(words, BLOCK_THREADS, place);
-            warp_leave(&whole, end, slot, &p);
-        }
-        state = end != PROPAGATE_GOES_ON ? LANE_EMPTY : state;
-        if (warp_epoch_is_over(&whole, ++round)) {
-            break;
-        }
-        const bool gets = warp_pop(&view->active, state == LANE_EMPTY, &slot);
+        warp_leave(&whole, &exit, outcome, slot, &p);
+        const bool is_over = warp_epoch_is_over(&whole, ++round);
+        const bool gets = warp_take(
+            &view->active, &taker, n_ahead, state == LANE_EMPTY && !begins && !is_over, &slot);
         is_dry = !__any_sync(WARP_ALL, gets);
         if (gets) {
-            const photon p = photon_load(&view->photons, slot);
-            photon_put_down(words, BLOCK_THREADS, place, &p);
-            begins = true;
+            p = photon_load(&view->photons, slot);
         }
-        if (begins) {
-            const float t_max = lane_begin(&whole, store, place);
-            lane_search_begin(&whole, store, place, t_max, &search);
-            state = t_max >= 0.0f ? LANE_SEARCHES : LANE_HAS_HIT;
+        if (gets || begins) {
+            step_search search;
+            const bool has_search = lane_begin(&whole, &store, place, &p, &search);
+            state = LANE_HAS_HIT;
+            if (has_search) {
+                ray = search.ray;
+                walk = quant_walk_make(
+                    view->scenes + view->events[photon_event_slot(&p)].scene_index, &ray);
+                state = LANE_SEARCHES;
+            }
         }
         __syncwarp();
+        if (is_over) {
+            break;
+        }
         const uint32_t n_live = __popc(__ballot_sync(WARP_ALL, state != LANE_EMPTY));
         if (n_live == 0 ? warp_leaves_idle(&whole)
-                        : is_dry && warp_leaves_dry(&whole, &total, n_live, 32)) {
+                        : is_dry && warp_leaves_dry(&whole, &exit, n_live, 32)) {
             break;
         }
     }
     const photon p = photon_pick_up(words, BLOCK_THREADS, place);
     warp_put_back(&whole, state != LANE_EMPTY, slot, &p);
-    warp_tally_flush(view, &total);
+    warp_take_back(&view->active, &taker);
+    warp_exit_end(view, &exit, &work);
 }
 
-static const size_t SHARED_BYTES = LANE_WORDS * BLOCK_THREADS * sizeof(uint32_t);
+static const size_t SHARED_BYTES =
+    (LANE_WORDS * BLOCK_THREADS + BLOCK_WARPS * EXIT_WORDS) * sizeof(uint32_t);
 
 static chroma2_status
 prepare(backend_context *self)

@@ -30,8 +30,12 @@ typedef struct block_board {
 /** Searches for all ready places of a half. */
 static __device__ void
 warp_search_half(const cuda_view *whole, const place_store *store, block_board *board,
-    uint32_t half, lane_search *search)
+    uint32_t half, trace_work *work)
 {
+    quant_entry stack[BVH_STACK(4)];
+    trace_ray ray;
+    quant_walk walk;
+    walk.next = BVH_EMPTY;
     enum lane_state state = LANE_EMPTY;
     uint32_t place = 0;
     bool is_dry = false;
@@ -40,7 +44,7 @@ warp_search_half(const cuda_view *whole, const place_store *store, block_board *
         if (!is_dry && idle != 0) {
             uint32_t first = 0;
             if (warp_lane() == 0) {
-                first = atomic_fetch_add_relaxed_u32(&board->next[half], (uint32_t)__popc(idle));
+                first = shared_fetch_add(&board->next[half], (uint32_t)__popc(idle));
             }
             first = __shfl_sync(WARP_ALL, first, 0);
             is_dry = first + (uint32_t)__popc(idle) >= HALF_PLACES;
@@ -48,7 +52,7 @@ warp_search_half(const cuda_view *whole, const place_store *store, block_board *
             if (state == LANE_EMPTY && mine < HALF_PLACES) {
                 place = half * HALF_PLACES + mine;
                 if (board->state[place] == PLACE_READY) {
-                    place_search(whole, store, place, search);
+                    place_search(whole, store, place, &ray, &walk);
                     state = LANE_SEARCHES;
                 }
             }
@@ -60,9 +64,9 @@ warp_search_half(const cuda_view *whole, const place_store *store, block_board *
             }
             continue;
         }
-        state = warp_search(search, state, is_dry, HAND_OUT_LANES);
+        state = warp_search(&walk, stack, work, state, is_dry, HAND_OUT_LANES);
         if (state == LANE_HAS_HIT) {
-            place_put_hit(store, place, search);
+            place_put_hit(store, place, &walk.search);
             board->state[place] = PLACE_HAS_HIT;
             state = LANE_EMPTY;
         }
@@ -73,13 +77,14 @@ warp_search_half(const cuda_view *whole, const place_store *store, block_board *
 /** Serves all places of a half. Returns whether one of them has a photon. */
 static __device__ bool
 warp_shade_half(const cuda_view *whole, const place_store *store, block_board *board, uint32_t half,
-    warp_tally *total)
+    warp_taker *taker, warp_exit *exit)
 {
     bool is_live = false;
     for (uint32_t base = 0; base < HALF_PLACES; base += 32) {
         const uint32_t place = half * HALF_PLACES + base + warp_lane();
         const enum place_state state = (enum place_state)board->state[place];
-        const enum place_state after = warp_serve_places(whole, store, place, state, total);
+        const enum place_state after =
+            warp_serve_places(whole, store, place, state, 0, taker, exit);
         board->state[place] = after;
         is_live = is_live || __any_sync(WARP_ALL, after != PLACE_EMPTY) != 0;
     }
@@ -105,8 +110,10 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     const place_store store = place_store_make(words, N_PLACES);
     block_board *const board = (block_board *)(words + PLACE_WORDS * N_PLACES);
     const bool is_shader = threadIdx.x / 32 == SEARCH_WARPS;
-    lane_search search;
-    warp_tally total = {0};
+    warp_exit exit =
+        warp_exit_make(&whole, (uint32_t *)(board + 1) + threadIdx.x / 32 * EXIT_WORDS);
+    warp_taker taker = {0, 0};
+    trace_work work = {0, 0};
     bool was_live = true;
     for (uint32_t i = threadIdx.x; i < N_PLACES; i += BLOCK_THREADS) {
         board->state[i] = PLACE_EMPTY;
@@ -119,7 +126,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     for (uint32_t turn = 0; board->is_over == 0; ++turn) {
         const uint32_t half = turn % 2;
         if (is_shader) {
-            const bool is_live = warp_shade_half(&whole, &store, board, half, &total);
+            const bool is_live = warp_shade_half(&whole, &store, board, half, &taker, &exit);
             const bool is_over = turn >= FIRST_TURNS && warp_epoch_is_over(&whole, ROUNDS_TO_LOOK);
             const bool is_idle = !(is_live || was_live) && warp_leaves_idle(&whole);
             if (warp_lane() == 0) {
@@ -128,7 +135,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
             }
             was_live = is_live;
         } else if (turn > 0) {
-            warp_search_half(&whole, &store, board, 1u - half, &search);
+            warp_search_half(&whole, &store, board, 1u - half, &work);
         }
         named_barrier_sync(BARRIER_TURN, BLOCK_THREADS);
         const bool is_over = board->is_over != 0;
@@ -138,10 +145,11 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         }
     }
     block_put_back(&whole, &store, board);
-    warp_tally_flush(&whole.stage, &total);
+    warp_exit_end(&whole.stage, &exit, &work);
 }
 
-static const size_t SHARED_BYTES = PLACE_WORDS * N_PLACES * sizeof(uint32_t) + sizeof(block_board);
+static const size_t SHARED_BYTES = PLACE_WORDS * N_PLACES * sizeof(uint32_t) + sizeof(block_board) +
+                                   (SEARCH_WARPS + 1) * EXIT_WORDS * sizeof(uint32_t);
 
 static chroma2_status
 prepare(backend_context *self)

@@ -2,14 +2,16 @@
 /** Rung `thread`: a warp takes 32 photons and follows each to its end before it takes others. */
 #include "backends/cuda/cuda_row.h"
 
-enum { BLOCK_THREADS = 128, BLOCKS_EACH = 4 };
+enum { BLOCK_THREADS = 128, BLOCK_WARPS = BLOCK_THREADS / 32, BLOCKS_EACH = 4 };
 
 __global__ static void
 __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     kernel_propagate_thread(const __grid_constant__ cuda_view whole)
 {
     const stage_view *const view = &whole.stage;
-    warp_tally total = {0};
+    CUDA_SHARED(uint32_t, words);
+    warp_exit exit = warp_exit_make(&whole, words + threadIdx.x / 32 * EXIT_WORDS);
+    trace_work work = {0, 0};
     bool is_over = false;
     while (!is_over) {
         uint32_t slot = 0;
@@ -17,16 +19,19 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         if (!__any_sync(WARP_ALL, is_live)) {
             break;
         }
-        is_over = warp_walk_row(&whole, is_live, slot, UINT32_MAX, &total);
+        is_over = warp_walk_row(&whole, is_live, slot, UINT32_MAX, &exit, &work);
     }
-    warp_tally_flush(view, &total);
+    warp_exit_end(view, &exit, &work);
 }
+
+static const size_t SHARED_BYTES = BLOCK_WARPS * EXIT_WORDS * sizeof(uint32_t);
 
 static chroma2_status
 prepare(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
-    TRY(cuda_blocks_of(self, kernel_propagate_thread, BLOCK_THREADS, 0, &self->rung_blocks[0]));
+    TRY(cuda_blocks_of(
+        self, kernel_propagate_thread, BLOCK_THREADS, SHARED_BYTES, &self->rung_blocks[0]));
 out:
     return status;
 }
@@ -35,8 +40,8 @@ static chroma2_status
 enqueue(backend_context *self, cudaStream_t stream)
 {
     chroma2_status status = CHROMA2_OK;
-    CUDA_TRY(cuda_launch(
-        kernel_propagate_thread, self->rung_blocks[0], BLOCK_THREADS, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_propagate_thread, self->rung_blocks[0], BLOCK_THREADS, SHARED_BYTES,
+        stream, self->view));
 out:
     return status;
 }

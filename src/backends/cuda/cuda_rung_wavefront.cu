@@ -1,181 +1,336 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Rung `wavefront`: every wave takes all photons of `active`, searches for all, ends the steps of
- *  all; those that go on are `active` again. An epoch is some waves, unrolled in its graph. */
+/** Rung `wavefront`: a kernel for each part of a step, all photons in waves. An epoch takes what is
+ *  `active`, walks it for some waves, unrolled in its graph, and puts back what is left:
+ *
+ *      claim -> prepare -> [ turn -> search -> shade ] x WAVES -> turn -> put back
+ *
+ *  Every kernel does one thing with full warps and few registers. Between them a photon rests in its
+ *  page, and what a step must remember in a record of its slot. The slots of a wave stand in one of
+ *  two lists; those whose photons go on are appended to the other. */
 #include "backends/cuda/cuda_propagate.h"
-#include "geometry/bvh_quant_view.h"
+#include "backends/cuda/cuda_search.h"
 
-enum { WAVES = 12, WAVE_THREADS = 128, BLOCKS_EACH = 7, REFILL_LANES = 8 };
+#ifndef SEARCH_EACH
+#define SEARCH_EACH 8
+#endif
+#ifndef SHADE_EACH
+#define SHADE_EACH 4
+#endif
+#ifndef REFILL_LANES
+#define REFILL_LANES 8
+#endif
+enum { WAVES = 8, WAVE_THREADS = 128, WAVE_WARPS = WAVE_THREADS / 32, CLAIM_RAYS = 128 };
 
-/** What a wave knows of a photon between search and shading. */
+/** What a slot's photon must remember between the kernels of a step. */
 typedef struct __align__(16) wave_record
 {
-    float t;
-    uint32_t primitive, placement, triangle;
-    uint32_t from_outside; // 2: the event was cancelled
+    float t;            // how far to search, below 0: not at all; then where the hit is
+    uint32_t placement; // the primitive it just left; then the search's
+    uint32_t face;      // medium | scene << 16; then the search's
+    uint32_t choice;
     float absorb_mm, scatter_mm;
-    uint32_t is_mie;
-    uint32_t slot, nodes, triangles, spare;
+    uint32_t is_mie; // 2: the event was cancelled
+    uint32_t spare;
 }
 wave_record;
 
-/** In plan->wave. */
-enum wave_counter { WAVE_N, WAVE_NEXT, WAVE_FIRST_LOW, WAVE_FIRST_HIGH };
+/** The rung's memory. */
+typedef struct wave_memory {
+    wave_record *records; // [n_slots]
+    uint32_t *list[2];    // [n_slots]
+} wave_memory;
 
-/** A wave takes what is active now; but for the first one, unless the epoch is over. */
+/** In plan->wave. */
+enum wave_counter {
+    WAVE_N,      // photons of the wave under way
+    WAVE_NEXT,   // of its list that the next search takes
+    WAVE_PARITY, // which list that is
+    WAVE_COUNT,  // how many stand in list 0
+    WAVE_COUNT_1,
+    WAVE_N_CLAIMED
+};
+
+/** Claims all that is active, for list 0. */
 __global__ static void
-kernel_wave_begin(const __grid_constant__ cuda_view whole, bool is_first)
+kernel_wave_claim(const __grid_constant__ cuda_view whole)
 {
     const stage_view *const view = &whole.stage;
     cuda_plan *const plan = whole.plan;
-    uint64_t first = 0;
+    const uint32_t n =
+        queue_pop_claim(&view->active, queue_depth(&view->active), &plan->first_wave);
     plan->wave[WAVE_N] = 0;
-    plan->wave[WAVE_NEXT] = 0;
-    if (is_first || (device_now_ns() < plan->end_ns && plan->is_over == 0)) {
-        plan->wave[WAVE_N] = queue_pop_claim(&view->active, queue_depth(&view->active), &first);
-    }
-    plan->wave[WAVE_FIRST_LOW] = (uint32_t)first;
-    plan->wave[WAVE_FIRST_HIGH] = (uint32_t)(first >> 32);
+    plan->wave[WAVE_PARITY] = 1; // the first turn makes it 0
+    plan->wave[WAVE_COUNT] = n;
+    plan->wave[WAVE_COUNT_1] = 0;
+    plan->wave[WAVE_N_CLAIMED] = n;
 }
 
-/** The photon at `i` of the wave begins its step; returns whether there is something to search. */
-static __device__ bool
-wave_search_begin(const cuda_view *whole, wave_record *record, uint32_t i, trace_ray *out_ray,
-    const scene_view **out_scene)
+/** Begins the step of a photon: what to search for goes into its record. */
+static __device__ __forceinline__ void
+wave_begin(const cuda_view *whole, wave_record *record, const photon *p)
 {
     const stage_view *const view = &whole->stage;
-    const uint32_t *const wave = whole->plan->wave;
-    const uint64_t first = (uint64_t)wave[WAVE_FIRST_HIGH] << 32 | wave[WAVE_FIRST_LOW];
-    record->slot = queue_pop_at(&view->active, first + i);
-    photon p = photon_load(&view->photons, record->slot);
-    const event_slot *const event = view->events + photon_event_slot(&p);
+    const event_slot *const event = view->events + photon_event_slot(p);
     step_search search;
-    record->nodes = record->triangles = 0;
-    if (!propagate_begin(view, event, &p, &search)) {
-        record->from_outside = 2;
-        return false;
-    }
-    record->absorb_mm = search.absorb_mm;
-    record->scatter_mm = search.scatter_mm;
-    record->is_mie = search.is_mie;
-    *out_ray = search.ray;
-    *out_scene = view->scenes + event->scene_index;
-    return true;
+    wave_record r;
+    const bool goes_on = propagate_begin(view, event, p, &search);
+    r.t = goes_on ? search.ray.t_max : -1.0f;
+    r.placement = p->primitive;
+    r.face = photon_medium(p) | event->scene_index << 16;
+    r.choice = goes_on ? search.choice : 0u;
+    r.absorb_mm = goes_on ? search.path.absorb_mm : 0.0f;
+    r.scatter_mm = goes_on ? search.path.scatter_mm : 0.0f;
+    r.is_mie = goes_on ? search.path.is_mie : 2u;
+    r.spare = 0;
+    *record = r;
 }
 
-/** Searches for all photons of the wave; lanes that are done fetch the next. */
 __global__ static void
-__launch_bounds__(WAVE_THREADS, BLOCKS_EACH)
-    kernel_wave_search(const __grid_constant__ cuda_view whole, wave_record *records)
+__launch_bounds__(WAVE_THREADS, 8)
+    kernel_wave_prepare(const __grid_constant__ cuda_view whole, wave_memory memory)
 {
+    const stage_view *const view = &whole.stage;
+    const uint32_t n = whole.plan->wave[WAVE_N_CLAIMED];
+    const uint32_t stride = gridDim.x * blockDim.x;
+    for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += stride) {
+        const uint32_t slot = queue_pop_at(&view->active, whole.plan->first_wave + i);
+        const photon p = photon_load(&view->photons, slot);
+        memory.list[0][i] = slot;
+        wave_begin(&whole, memory.records + slot, &p);
+    }
+}
+
+/** Between waves: what the last one left is the next one's, unless the epoch is over, or so few are
+ *  left that they had better wait for others. After the last wave it is put back.  turn  0: the first wave, which every epoch has */
+__global__ static void
+kernel_wave_turn(const __grid_constant__ cuda_view whole, uint32_t turn)
+{
+    cuda_plan *const plan = whole.plan;
+    uint32_t *const wave = plan->wave;
+    if (turn == 0 || wave[WAVE_N] > 0) {
+        wave[WAVE_COUNT + wave[WAVE_PARITY]] = 0;
+        wave[WAVE_PARITY] ^= 1u;
+    }
+    const uint32_t n_left = wave[WAVE_COUNT + wave[WAVE_PARITY]];
+    const bool is_small = plan->leaves_dry != 0 && n_left < wave[WAVE_N_CLAIMED] / 4;
+    const bool is_over = device_now_ns() >= plan->end_ns || plan->is_over != 0 || is_small;
+    wave[WAVE_N] = turn == 0 || (turn < WAVES && !is_over) ? n_left : 0u;
+    wave[WAVE_NEXT] = 0;
+    if (turn == WAVES) {
+        plan->first_wave = queue_push_claim(&whole.stage.active, n_left);
+        queue_push_publish(&whole.stage.active, n_left);
+        metric_add(&whole.stage.metrics, METRIC_requeues, n_left);
+    }
+}
+
+/** What a warp has claimed of a wave's list. */
+typedef struct wave_claim {
+    uint32_t next, end;
+} wave_claim;
+
+/** Claims more of the list if the claim is used up; false: there is no more. */
+static __device__ __forceinline__ bool
+wave_claim_more(cuda_plan *plan, wave_claim *claim, uint32_t n)
+{
+    if (claim->next == claim->end && claim->next < n) {
+        uint32_t next = 0;
+        if (warp_lane() == 0) {
+            next = atomic_fetch_add_relaxed_u32(&plan->wave[WAVE_NEXT], CLAIM_RAYS);
+        }
+        next = __shfl_sync(WARP_ALL, next, 0);
+        claim->next = next < n ? next : n;
+        claim->end = n - claim->next < CLAIM_RAYS ? n : claim->next + CLAIM_RAYS;
+    }
+    return claim->next < claim->end;
+}
+
+/** The ray of a slot's photon, from its first half and its record. */
+static __device__ __forceinline__ trace_ray
+wave_ray(const photon_pages_view *photons, const wave_record *record, uint32_t slot)
+{
+    const photon_columns *const columns = (const photon_columns *)photon_page_of(photons, slot);
+    const photon_half half = columns->half[0][slot % PHOTON_PAGE_SLOTS];
+    trace_ray ray;
+    ray.origin =
+        vec3_make(bits_float(half.word[0]), bits_float(half.word[1]), bits_float(half.word[2]));
+    ray.direction =
+        vec3_make(bits_float(half.word[4]), bits_float(half.word[5]), bits_float(half.word[6]));
+    ray.t_max = record->t;
+    ray.last = record->placement;
+    ray.medium = record->face & 0xffffu;
+    return ray;
+}
+
+/** Searches for all photons of the wave; lanes that are done take the next. */
+__global__ static void
+__launch_bounds__(WAVE_THREADS, SEARCH_EACH)
+    kernel_wave_search(const __grid_constant__ cuda_view whole, wave_memory memory)
+{
+    const stage_view *const view = &whole.stage;
     const uint32_t n = whole.plan->wave[WAVE_N];
+    const uint32_t *const list = memory.list[whole.plan->wave[WAVE_PARITY]];
     quant_entry stack[BVH_STACK(4)];
-    const scene_view *scene = NULL;
     trace_ray ray;
     quant_walk walk;
     trace_work work = {0, 0};
-    uint32_t i = 0;
-    bool is_dry = false;
-    bool searches = false;
+    wave_claim claim = {0, 0};
+    uint32_t slot = 0;
+    walk.next = BVH_EMPTY;
     for (;;) {
-        const uint32_t idle = __ballot_sync(WARP_ALL, !searches);
-        if (!is_dry && __popc(idle) >= REFILL_LANES) {
-            uint32_t first = 0;
-            if (warp_lane() == 0) {
-                first = atomic_fetch_add_relaxed_u32(
-                    &whole.plan->wave[WAVE_NEXT], (uint32_t)__popc(idle));
-            }
-            first = __shfl_sync(WARP_ALL, first, 0);
-            is_dry = first + (uint32_t)__popc(idle) >= n;
-            if (!searches && first + warp_rank(idle) < n) {
-                i = first + warp_rank(idle);
-                searches = wave_search_begin(&whole, records + i, i, &ray, &scene);
-                if (searches) {
-                    work.nodes = work.triangles = 0;
-                    walk = quant_walk_make(scene, &ray);
+        const uint32_t idle = __ballot_sync(WARP_ALL, walk.next == BVH_EMPTY);
+        if ((__popc(idle) >= REFILL_LANES || claim.end == 0) &&
+            wave_claim_more(whole.plan, &claim, n)) {
+            const uint32_t i = claim.next + warp_rank(idle);
+            if (walk.next == BVH_EMPTY && i < claim.end) {
+                slot = list[i];
+                const wave_record record = memory.records[slot];
+                if (record.t >= 0.0f) {
+                    ray = wave_ray(&view->photons, &record, slot);
+                    walk = quant_walk_make(view->scenes + (record.face >> 16), &ray);
                 }
             }
             __syncwarp();
-        }
-        if (!__any_sync(WARP_ALL, searches)) {
-            if (is_dry) {
-                break;
-            }
+            claim.next = claim.end - claim.next < __popc(idle) ? claim.end
+                                                               : claim.next + __popc(idle);
             continue;
         }
-        if (searches && !quant_walk_advance4(&walk, stack, &work)) {
-            wave_record *const record = records + i;
-            const trace_hit hit = trace_search_hit(&walk.search);
-            record->t = hit.t;
-            record->primitive = hit.primitive;
-            record->placement = hit.placement;
-            record->triangle = hit.triangle;
-            record->from_outside = hit.from_outside;
-            record->nodes = work.nodes;
-            record->triangles = work.triangles;
-            searches = false;
+        if (idle == WARP_ALL) {
+            break;
+        }
+        if (warp_search_step4(
+                &walk, stack, &work, 32u - __popc(idle), search_quorum_default(), NULL, 0)) {
+            wave_record *const record = memory.records + slot;
+            record->t = walk.search.t;
+            record->placement = walk.search.placement;
+            record->face = walk.search.face;
         }
     }
+    warp_metric_add(&view->metrics, METRIC_nodes_visited, work.nodes);
+    warp_metric_add(&view->metrics, METRIC_triangles_tested, work.triangles);
 }
 
-/** Ends the step of one photon; returns enum propagate_end. */
-static __device__ uint32_t
-wave_end(const cuda_view *whole, const wave_record *record, photon *p, propagate_tally *tally)
+/** Ends the step of one photon; returns its outcome. */
+static __device__ __forceinline__ uint32_t
+wave_end(const cuda_view *whole, const wave_record *record, uint32_t slot, photon *p)
 {
     const stage_view *const view = &whole->stage;
     event_slot *const event = view->events + photon_event_slot(p);
     step_search search;
-    trace_hit hit;
-    trace_work work;
-    if (record->from_outside == 2) {
-        p->history |= CHROMA2_HISTORY(CANCELLED_PHOTON);
-        return propagate_finish(view->scenes + event->scene_index, event, p, tally);
+    trace_search found;
+    if (CHROMA2_UNLIKELY(record->is_mie == 2)) {
+        return propagate_cancel(event, p);
     }
     search.ray = step_ray(p);
-    search.absorb_mm = record->absorb_mm;
-    search.scatter_mm = record->scatter_mm;
-    search.is_mie = record->is_mie;
-    hit.t = record->t;
-    hit.primitive = record->primitive;
-    hit.placement = record->placement;
-    hit.triangle = record->triangle;
-    hit.from_outside = record->from_outside;
-    work.nodes = record->nodes;
-    work.triangles = record->triangles;
-    const photon before = *p;
-    return propagate_end(view, event, &before, p, &search, &hit, &work, tally);
+    search.path.absorb_mm = record->absorb_mm;
+    search.path.scatter_mm = record->scatter_mm;
+    search.path.is_mie = record->is_mie;
+    search.choice = record->choice;
+    found.scene = view->scenes + event->scene_index;
+    found.t = record->t;
+    found.placement = record->placement;
+    found.face = record->face;
+    const trace_hit hit = trace_search_hit(&found);
+    const uint32_t outcome = propagate_end(view, event, p, &search, &hit);
+    if (CHROMA2_UNLIKELY((outcome & PROPAGATE_END_MASK) == PROPAGATE_ABORTS)) {
+        *p = photon_load(&view->photons, slot);
+        return propagate_abort(event, p, outcome);
+    }
+    return outcome;
 }
 
-__global__ static void
-__launch_bounds__(WAVE_THREADS, BLOCKS_EACH)
-    kernel_wave_shade(const __grid_constant__ cuda_view whole, const wave_record *records)
+/** Slots on their way to the other list, GIVER_LIMIT at a time or more. */
+static __device__ __forceinline__ void
+wave_append(
+    uint32_t *list, uint32_t *count, warp_giver *giver, uint32_t slot, bool wants, uint32_t limit)
 {
+    const uint32_t mask = __ballot_sync(WARP_ALL, wants);
+    if (wants) {
+        giver->room[giver->n + warp_rank(mask)] = slot;
+    }
+    giver->n += __popc(mask);
+    __syncwarp();
+    if (giver->n >= limit) {
+        uint32_t first = 0;
+        if (warp_lane() == 0) {
+            first = atomic_fetch_add_relaxed_u32(count, giver->n);
+        }
+        first = __shfl_sync(WARP_ALL, first, 0);
+        for (uint32_t i = warp_lane(); i < giver->n; i += 32) {
+            list[first + i] = giver->room[i];
+        }
+        __syncwarp();
+        giver->n = 0;
+    }
+}
+
+enum { SHADE_WORDS = EXIT_WORDS + GIVER_ROOM };
+
+/** Ends the steps of all photons of the wave, and begins the next steps of those that go on. */
+__global__ static void
+__launch_bounds__(WAVE_THREADS, SHADE_EACH)
+    kernel_wave_shade(const __grid_constant__ cuda_view whole, wave_memory memory)
+{
+    CUDA_SHARED(uint32_t, words);
     const stage_view *const view = &whole.stage;
-    const uint32_t n = whole.plan->wave[WAVE_N];
+    cuda_plan *const plan = whole.plan;
+    const uint32_t n = plan->wave[WAVE_N];
+    const uint32_t parity = plan->wave[WAVE_PARITY];
     const uint32_t stride = gridDim.x * blockDim.x;
-    warp_tally total = {0};
+    uint32_t *const own_words = words + threadIdx.x / 32 * SHADE_WORDS;
+    warp_exit exit = warp_exit_make(&whole, own_words);
+    warp_giver onward = {own_words + EXIT_WORDS, 0};
+    uint32_t *const list = memory.list[parity ^ 1u];
+    uint32_t *const count = &plan->wave[WAVE_COUNT + (parity ^ 1u)];
+    const trace_work none = {0, 0};
     for (uint32_t base = blockIdx.x * blockDim.x + (threadIdx.x & ~31u); base < n; base += stride) {
         const uint32_t i = base + warp_lane();
-        const bool is_mine = i < n;
-        propagate_tally tally = propagate_tally_zero();
-        uint32_t end = PROPAGATE_GOES_ON;
+        uint32_t outcome = 0;
         uint32_t slot = 0;
         photon p;
-        if (is_mine) {
-            slot = records[i].slot;
+        if (i < n) {
+            slot = memory.list[parity][i];
+            const wave_record record = memory.records[slot];
             p = photon_load(&view->photons, slot);
-            end = wave_end(&whole, records + i, &p, &tally);
+            outcome = wave_end(&whole, &record, slot, &p);
         }
         __syncwarp();
-        warp_tally_add(&total, &tally);
-        warp_leave(&whole, end, slot, &p);
-        const bool goes_on = is_mine && end == PROPAGATE_GOES_ON;
+        const bool goes_on = i < n && (outcome & PROPAGATE_END_MASK) == PROPAGATE_GOES_ON;
         if (goes_on) {
             photon_store(&view->photons, slot, &p);
+            wave_begin(&whole, memory.records + slot, &p);
         }
         __syncwarp();
-        warp_push(&view->active, slot, goes_on);
+        wave_append(list, count, &onward, slot, goes_on, GIVER_LIMIT);
+        warp_leave(&whole, &exit, outcome, slot, &p);
     }
-    warp_tally_flush(view, &total);
+    wave_append(list, count, &onward, 0, false, onward.n > 0 ? 1u : GIVER_ROOM);
+    warp_exit_end(view, &exit, &none);
+}
+
+/** Those that are left go back to `active`. */
+__global__ static void
+kernel_wave_put_back(const __grid_constant__ cuda_view whole, wave_memory memory)
+{
+    const cuda_plan *const plan = whole.plan;
+    const uint32_t parity = plan->wave[WAVE_PARITY];
+    const uint32_t n = plan->wave[WAVE_COUNT + parity];
+    const uint32_t stride = gridDim.x * blockDim.x;
+    for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += stride) {
+        queue_leave_at(&whole.stage.active, plan->first_wave + i, memory.list[parity][i]);
+    }
+}
+
+static const size_t SHADE_BYTES = (size_t)WAVE_WARPS * SHADE_WORDS * sizeof(uint32_t);
+
+static wave_memory
+wave_memory_of(const backend_context *self)
+{
+    const size_t n_slots = self->view.stage.n_slots;
+    wave_memory memory;
+    memory.records = (wave_record *)self->rung_memory;
+    memory.list[0] = (uint32_t *)(memory.records + n_slots);
+    memory.list[1] = memory.list[0] + n_slots;
+    return memory;
 }
 
 static chroma2_status
@@ -183,8 +338,11 @@ prepare(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
     TRY(cuda_blocks_of(self, kernel_wave_search, WAVE_THREADS, 0, &self->rung_blocks[0]));
-    TRY(cuda_blocks_of(self, kernel_wave_shade, WAVE_THREADS, 0, &self->rung_blocks[1]));
-    TRY(cuda_touch(kernel_wave_begin));
+    TRY(cuda_blocks_of(self, kernel_wave_shade, WAVE_THREADS, SHADE_BYTES, &self->rung_blocks[1]));
+    TRY(cuda_touch(kernel_wave_claim));
+    TRY(cuda_touch(kernel_wave_prepare));
+    TRY(cuda_touch(kernel_wave_turn));
+    TRY(cuda_touch(kernel_wave_put_back));
 out:
     return status;
 }
@@ -193,14 +351,19 @@ static chroma2_status
 enqueue(backend_context *self, cudaStream_t stream)
 {
     chroma2_status status = CHROMA2_OK;
-    wave_record *const records = (wave_record *)self->rung_memory;
-    for (int wave = 0; wave < WAVES; ++wave) {
-        CUDA_TRY(cuda_launch(kernel_wave_begin, 1, 1, 0, stream, self->view, wave == 0));
-        CUDA_TRY(cuda_launch(kernel_wave_search, self->rung_blocks[0], WAVE_THREADS, 0, stream,
-            self->view, records));
+    const wave_memory memory = wave_memory_of(self);
+    const uint32_t wide = self->n_multiprocessors * 8u;
+    CUDA_TRY(cuda_launch(kernel_wave_claim, 1, 1, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_wave_prepare, wide, WAVE_THREADS, 0, stream, self->view, memory));
+    for (uint32_t wave = 0; wave < WAVES; ++wave) {
+        CUDA_TRY(cuda_launch(kernel_wave_turn, 1, 1, 0, stream, self->view, wave));
         CUDA_TRY(cuda_launch(
-            kernel_wave_shade, self->rung_blocks[1], WAVE_THREADS, 0, stream, self->view, records));
+            kernel_wave_search, self->rung_blocks[0], WAVE_THREADS, 0, stream, self->view, memory));
+        CUDA_TRY(cuda_launch(kernel_wave_shade, self->rung_blocks[1], WAVE_THREADS, SHADE_BYTES,
+            stream, self->view, memory));
     }
+    CUDA_TRY(cuda_launch(kernel_wave_turn, 1, 1, 0, stream, self->view, (uint32_t)WAVES));
+    CUDA_TRY(cuda_launch(kernel_wave_put_back, wide, WAVE_THREADS, 0, stream, self->view, memory));
 out:
     return status;
 }
@@ -208,7 +371,7 @@ out:
 static size_t
 memory_bytes(backend_context *self)
 {
-    return (size_t)self->view.stage.n_slots * sizeof(wave_record);
+    return (size_t)self->view.stage.n_slots * (sizeof(wave_record) + 2 * sizeof(uint32_t));
 }
 
 const cuda_rung cuda_rung_wavefront = {"wavefront", prepare, enqueue, memory_bytes, false, false};

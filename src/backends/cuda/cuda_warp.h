@@ -43,6 +43,25 @@ warp_push(const queue_view *ring, uint32_t index, bool wants)
     }
 }
 
+/** warp_push for a ring whose consumers are kernels that begin after this one has ended. */
+static __device__ __forceinline__ void
+warp_leave_at_ring(const queue_view *ring, uint32_t index, bool wants)
+{
+    const uint32_t mask = __ballot_sync(WARP_ALL, wants);
+    if (mask == 0) {
+        return;
+    }
+    uint64_t first = 0;
+    if (warp_lane() == 0) {
+        first = queue_push_claim(ring, __popc(mask));
+        queue_push_publish(ring, __popc(mask));
+    }
+    first = __shfl_sync(WARP_ALL, first, 0);
+    if (wants) {
+        queue_leave_at(ring, first + warp_rank(mask), index);
+    }
+}
+
 /** Pops an index for lanes that want one, lowest lanes first; true where there was one. */
 static __device__ __forceinline__ bool
 warp_pop(const queue_view *ring, bool wants, uint32_t *out_index)
@@ -63,6 +82,112 @@ warp_pop(const queue_view *ring, bool wants, uint32_t *out_index)
     return gets;
 }
 
+/** Places of a ring that a warp has claimed ahead of need: one claim for many rounds. The same in all
+ *  lanes. */
+typedef struct warp_taker {
+    uint64_t first;
+    uint32_t n;
+} warp_taker;
+
+/** warp_pop out of places claimed ahead.
+ *  n_ahead  that a claim asks for at least */
+static __device__ __forceinline__ bool
+warp_take(
+    const queue_view *ring, warp_taker *taker, uint32_t n_ahead, bool wants, uint32_t *out_index)
+{
+    const uint32_t mask = __ballot_sync(WARP_ALL, wants);
+    const uint32_t n_wanted = __popc(mask);
+    const uint32_t n_old = taker->n;
+    uint64_t first_new = 0;
+    uint32_t n_new = 0;
+    if (n_wanted > n_old) {
+        if (warp_lane() == 0) {
+            const uint32_t n_short = n_wanted - n_old;
+            n_new = queue_pop_claim(ring, n_short > n_ahead ? n_short : n_ahead, &first_new);
+        }
+        n_new = __shfl_sync(WARP_ALL, n_new, 0);
+        first_new = __shfl_sync(WARP_ALL, first_new, 0);
+    }
+    const uint32_t rank = warp_rank(mask);
+    const bool gets = wants && rank < n_old + n_new;
+    if (gets) {
+        *out_index =
+            queue_pop_at(ring, rank < n_old ? taker->first + rank : first_new + (rank - n_old));
+    }
+    const uint32_t n_taken = n_wanted < n_old + n_new ? n_wanted : n_old + n_new;
+    taker->first = n_taken < n_old ? taker->first + n_taken : first_new + (n_taken - n_old);
+    taker->n = n_old + n_new - n_taken;
+    return gets;
+}
+
+/** How far ahead warps may claim: a share of what there is, so that none goes without.
+ *  n_warps  of the grid */
+static __device__ __forceinline__ uint32_t
+warp_take_ahead(const queue_view *ring, uint32_t n_warps)
+{
+    const uint32_t share = queue_depth(ring) / (4u * n_warps);
+    return share < 64u ? share : 64u;
+}
+
+/** Gives back what was claimed and not handed out. */
+static __device__ __forceinline__ void
+warp_take_back(const queue_view *ring, warp_taker *taker)
+{
+    for (uint32_t base = 0; base < taker->n; base += 32) {
+        const bool is_mine = base + warp_lane() < taker->n;
+        const uint32_t index = is_mine ? queue_pop_at(ring, taker->first + base + warp_lane()) : 0u;
+        __syncwarp();
+        warp_push(ring, index, is_mine);
+    }
+    taker->n = 0;
+}
+
+enum { GIVER_LIMIT = 96, GIVER_ROOM = GIVER_LIMIT + 32 };
+
+/** Indices on their way to a ring whose consumers are later kernels: they leave GIVER_LIMIT at a time
+ *  or more. */
+typedef struct warp_giver {
+    uint32_t *room; // [GIVER_ROOM], of this warp, in shared memory
+    uint32_t n;     // the same in all lanes
+} warp_giver;
+
+static __device__ __forceinline__ void
+warp_give_flush(const queue_view *ring, warp_giver *giver)
+{
+    const uint32_t n = giver->n;
+    uint64_t first = 0;
+    if (n == 0) {
+        return;
+    }
+    if (warp_lane() == 0) {
+        first = queue_push_claim(ring, n);
+        queue_push_publish(ring, n);
+    }
+    first = __shfl_sync(WARP_ALL, first, 0);
+    for (uint32_t i = warp_lane(); i < n; i += 32) {
+        queue_leave_at(ring, first + i, giver->room[i]);
+    }
+    __syncwarp();
+    giver->n = 0;
+}
+
+static __device__ __forceinline__ void
+warp_give(const queue_view *ring, warp_giver *giver, uint32_t index, bool wants)
+{
+    const uint32_t mask = __ballot_sync(WARP_ALL, wants);
+    if (mask == 0) {
+        return;
+    }
+    if (wants) {
+        giver->room[giver->n + warp_rank(mask)] = index;
+    }
+    giver->n += __popc(mask);
+    __syncwarp();
+    if (giver->n >= GIVER_LIMIT) {
+        warp_give_flush(ring, giver);
+    }
+}
+
 /** Gives back slots: reserve slots to their level, the others to `free`. */
 static __device__ __forceinline__ void
 warp_release(const stage_view *view, uint32_t slot, bool wants)
@@ -73,41 +198,96 @@ warp_release(const stage_view *view, uint32_t slot, bool wants)
     warp_push(&view->free, slot, wants && slot >= MAX_LINEAGE_LEVELS);
 }
 
-/** photon_retire for every lane that wants to: lanes of one block and event share their atomics. */
+/** warp_release, 32 slots at a time. */
+static __device__ __forceinline__ void
+warp_release_give(const stage_view *view, warp_giver *giver, uint32_t slot, bool wants)
+{
+    if (wants && slot < MAX_LINEAGE_LEVELS) {
+        atomic_store_release_u32(&view->reserve[slot], 1u);
+    }
+    warp_give(&view->free, giver, slot, wants && slot >= MAX_LINEAGE_LEVELS);
+}
+
+/** What a warp has to tell the ledger of one block of one event: lane k holds entry k. Warps tell it
+ *  when they come to another block, and at their end. */
+typedef struct warp_ledger {
+    uint32_t place;   // event slot * MAX_OPEN_BLOCKS + block
+    uint32_t n_ended; // photons to count out of the block; the same in all lanes
+    uint32_t of_lane;
+} warp_ledger;
+
+static_assert(N_LEDGER <= 32, "a lane for each entry of the ledger");
+
+static __device__ __forceinline__ void
+warp_ledger_flush(const stage_view *view, warp_ledger *self)
+{
+    event_slot *const event = view->events + self->place / MAX_OPEN_BLOCKS;
+    if (self->of_lane != 0) {
+        ledger_add(event, warp_lane(), self->of_lane);
+    }
+    __syncwarp();
+    if (warp_lane() == 0 && self->n_ended > 0) {
+        block_leave(
+            view, self->place / MAX_OPEN_BLOCKS, self->place % MAX_OPEN_BLOCKS, self->n_ended);
+    }
+    __syncwarp();
+    self->of_lane = 0;
+    self->n_ended = 0;
+}
+
+/** Enters photons in the ledger: those that retire, by photon_retire, and those that hit a channel. */
+static __device__ __forceinline__ void
+warp_ledger_add(
+    const stage_view *view, warp_ledger *self, const photon *p, bool retires, bool has_hit)
+{
+    const bool is_told = retires || has_hit;
+    uint32_t left = __ballot_sync(WARP_ALL, is_told);
+    if (left == 0) {
+        return;
+    }
+    uint32_t place = 0;
+    uint32_t fate = N_LEDGER;
+    uint32_t steps = 0;
+    if (is_told) {
+        const event_slot *const event = view->events + photon_event_slot(p);
+        place = photon_event_slot(p) * MAX_OPEN_BLOCKS + event_block_index(event, photon_id(p));
+        fate = retires ? retire_entry(event, p) : (uint32_t)N_LEDGER;
+        steps = retires ? photon_step(p) : 0u;
+    }
+    __syncwarp();
+    while (left != 0) {
+        const uint32_t lead_place = __shfl_sync(WARP_ALL, place, __ffs(left) - 1);
+        const bool is_peer = is_told && place == lead_place;
+        if (lead_place != self->place) {
+            warp_ledger_flush(view, self);
+            self->place = lead_place;
+        }
+        uint32_t ended = __ballot_sync(WARP_ALL, is_peer && retires);
+        const uint32_t hits = __ballot_sync(WARP_ALL, is_peer && has_hit);
+        const uint32_t sum = __reduce_add_sync(WARP_ALL, is_peer ? steps : 0u);
+        self->n_ended += __popc(ended);
+        self->of_lane += warp_lane() == LEDGER_steps ? sum : 0u;
+        self->of_lane += warp_lane() == LEDGER_hits ? __popc(hits) : 0u;
+        while (ended != 0) {
+            const uint32_t lead_fate = __shfl_sync(WARP_ALL, fate, __ffs(ended) - 1);
+            const uint32_t same = __ballot_sync(WARP_ALL, is_peer && fate == lead_fate) & ended;
+            self->of_lane += warp_lane() == lead_fate ? __popc(same) : 0u;
+            ended &= ~same;
+        }
+        left &= ~__ballot_sync(WARP_ALL, is_peer);
+    }
+    if (__any_sync(WARP_ALL, self->of_lane >= 0x40000000u)) {
+        warp_ledger_flush(view, self);
+    }
+}
+
+/** photon_retire for every lane that wants to, told at once. */
 static __device__ __forceinline__ void
 warp_retire(const stage_view *view, const photon *p, bool wants)
 {
-    uint32_t left = __ballot_sync(WARP_ALL, wants);
-    const uint32_t index = wants ? photon_event_slot(p) : 0u;
-    const uint32_t block = wants ? event_block_index(view->events + index, photon_id(p)) : 0u;
-    const uint32_t fate = wants ? retire_entry(view->events + index, p) : 0u;
-    const uint32_t place = index * MAX_OPEN_BLOCKS + block;
-    while (left != 0) {
-        const int leader = __ffs(left) - 1;
-        const uint32_t lead_place = __shfl_sync(WARP_ALL, place, leader);
-        const bool is_peer = wants && place == lead_place;
-        const uint32_t peers = __ballot_sync(WARP_ALL, is_peer);
-        event_slot *const event = view->events + lead_place / MAX_OPEN_BLOCKS;
-        const uint32_t steps = __reduce_add_sync(WARP_ALL, is_peer ? photon_step(p) : 0u);
-        uint32_t fates_left = peers;
-        while (fates_left != 0) {
-            const int first = __ffs(fates_left) - 1;
-            const uint32_t lead_fate = __shfl_sync(WARP_ALL, fate, first);
-            const uint32_t same = __ballot_sync(WARP_ALL, is_peer && fate == lead_fate);
-            if (warp_lane() == (uint32_t)first) {
-                ledger_add(event, lead_fate, __popc(same));
-            }
-            fates_left &= ~same;
-        }
-        __syncwarp();
-        if (warp_lane() == (uint32_t)leader) {
-            ledger_add(event, LEDGER_steps, steps);
-            block_leave(
-                view, lead_place / MAX_OPEN_BLOCKS, lead_place % MAX_OPEN_BLOCKS, __popc(peers));
-        }
-        left &= ~peers;
-    }
-    __syncwarp();
+    warp_ledger ledger = {0, 0, 0};
+    warp_ledger_add(view, &ledger, p, wants, false);
+    warp_ledger_flush(view, &ledger);
 }
 
 /** Adds a 32-bit tally of every lane to a metric. */

@@ -141,8 +141,8 @@ test_open_world(void **state)
     trace_hit none = {FLT_MAX, NO_PRIMITIVE, NO_PRIMITIVE, NO_PRIMITIVE, 0};
     for (int is_within = 0; is_within < 2; is_within++) {
         photon q = p;
-        search.absorb_mm = is_within ? 49.99f : 50.01f;
-        search.scatter_mm = 1e30f;
+        search.path.absorb_mm = is_within ? 49.99f : 50.01f;
+        search.path.scatter_mm = 1e30f;
         const step_report r = step_end(&f->context, &q, &search, &none);
         assert_int_equal(r.process, is_within ? PROCESS_BULK_ABSORB : PROCESS_NO_HIT);
     }
@@ -292,8 +292,8 @@ test_interaction_at_a_wall(void **state)
         photon_set_medium(&p, FIXTURE_INSIDE);
         step_search search = step_begin(&f->context, &p);
         const trace_hit hit = trace_nearest(f->view, &search.ray, &work);
-        search.scatter_mm = hit.t;
-        search.absorb_mm = 1e30f;
+        search.path.scatter_mm = hit.t;
+        search.path.absorb_mm = 1e30f;
         assert_int_equal(step_end(&f->context, &p, &search, &hit).process, PROCESS_RAYLEIGH);
         assert_true(vec3_max_abs(photon_position(&p)) < 100.0f);
         assert_int_equal(p.primitive, NO_PRIMITIVE);

@@ -33,6 +33,12 @@ device_read_mapped(const uint32_t *word)
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
+static inline uint32_t
+shared_fetch_add(uint32_t *word, uint32_t amount)
+{
+    return atomic_fetch_add_relaxed_u32(word, amount);
+}
+
 static inline void
 named_barrier_sync(uint32_t barrier, uint32_t n_threads)
 {
@@ -43,6 +49,31 @@ static inline void
 named_barrier_arrive(uint32_t barrier, uint32_t n_threads)
 {
     emulated_named_barrier(barrier, n_threads, false);
+}
+
+/* Ranges for profilers are counted: they must close. */
+void emulated_range(bool begins);
+
+static inline void
+profile_begin(const char *)
+{
+    emulated_range(true);
+}
+
+static inline void
+profile_end(void)
+{
+    emulated_range(false);
+}
+
+static inline void
+profile_name_stream(cudaStream_t, const char *)
+{
+}
+
+static inline void
+profile_name_this_thread(const char *)
+{
 }
 
 template <typename... parameters, typename... arguments>
