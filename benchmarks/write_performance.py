@@ -203,7 +203,8 @@ def arrays(records):
 def events(records):
     rows = []
     for r in records:
-        case = r["case"].split(":")[-1]
+        program, case = r["case"].split(":")
+        case += ", from Python" if program.endswith(".py") else ""
         latency = f"{r['median_us']} / {r['p99_us']}" if "median_us" in r else "-"
         rows.append([case, r.get("photons", ""), latency, r.get("events_per_s", "-")])
     return table(["case", "photons an event", "latency, us, 50 / 99 %", "events/s"], rows)

@@ -571,7 +571,7 @@ class Columns(Mapping[str, Column]):
     def __init__(self, handle: ResultHandle, rows: int) -> None:
         self._handle = handle
         self._rows = rows
-        self._made: dict[str, Column] = {}
+        self._made: dict[str, Column] | None = None
         self.n_rows = int(lib.chroma2_result_n_rows(handle.pointer, rows))
 
     @property
@@ -587,6 +587,8 @@ class Columns(Mapping[str, Column]):
         return found
 
     def __getitem__(self, name: str) -> Column:
+        if self._made is None:
+            self._made = {}
         column = self._made.get(name)
         if column is None:
             names = self.names
@@ -874,29 +876,24 @@ def source_image(fields: Mapping[str, Any]) -> SourceImage:
     return SourceImage(source, pins)
 
 
+# Shared by all events that have none: of many small events each object counts.
+NO_NUMBERS: Final[Mapping[str, int | float]] = {}
+NO_COLUMNS: Final[Mapping[str, ColumnSpec]] = {}
+
+
 @dataclass(slots=True)
 class EventSpec:
-    """What chroma2_event holds, in Python terms; see EventDescriptor for the meaning."""
+    """What chroma2_event holds, in Python terms; see EventDescriptor for the meaning.
 
-    event_id: int
-    scene: SceneHandle | None
-    seed: int | None
-    max_steps: int
-    t0_ns: float
-    keep: int
-    ordered: bool
-    first_photon: int
-    n_photons: int
-    user_tag: int
-    block_log2: int
-    sources: Sequence[SourceImage] | None
+    numbers  those that differ from C's default, by their names there
+    """
+
+    numbers: Mapping[str, int | float]
+    scene: SceneHandle | None = None
+    sources: Sequence[SourceImage] | None = None
     n_batch: int = 0
-    columns: Mapping[str, ColumnSpec] = field(default_factory=dict)
+    columns: Mapping[str, ColumnSpec] = field(default_factory=lambda: NO_COLUMNS)
     track_photons: NDArray[np.uint64] | None = None
-    use_weights: bool = False
-    scatter_first: int = 0
-    prescale: float = 1.0
-    keep_pinned: bool = False
 
 
 def _sources(pins: Pins, sources: Sequence[SourceImage]) -> Any:
@@ -911,8 +908,8 @@ def _sources(pins: Pins, sources: Sequence[SourceImage]) -> Any:
 
 
 _SOURCE_BYTES: Final = ffi.sizeof("chroma2_source")
-_EVENT_BYTES: Final = ffi.sizeof("chroma2_event")
 _DEFAULT_EVENT: Final = ffi.new("chroma2_event *", lib.chroma2_event_default())
+_DEFAULT_EVENT_BYTES: Final = bytes(ffi.buffer(_DEFAULT_EVENT))
 
 
 def _batch(pins: Pins, spec: EventSpec) -> Any:
@@ -929,7 +926,7 @@ def _batch(pins: Pins, spec: EventSpec) -> Any:
         if isinstance(data, DeviceArray):
             target.data = ffi.cast("void *", data.pointer)
             batch.device = data.device
-            streams.add(data.stream)
+            streams.add(data.ordered_stream())
         else:
             target.data = ffi.cast("void *", data.ctypes.data)
         target.dtype = _CODES[data.dtype]
@@ -948,49 +945,33 @@ def _batch(pins: Pins, spec: EventSpec) -> Any:
 
 def _fill_event(pins: Pins, e: Any, spec: EventSpec) -> None:
     """Writes what differs from the default into a chroma2_event that holds the default."""
-    if spec.event_id != NEXT_EVENT_ID:
-        e.event_id = spec.event_id
+    for name, value in spec.numbers.items():
+        setattr(e, name, value)
+        if name == "seed":
+            e.has_seed = 1
     if spec.scene is not None:
         e.scene = spec.scene.pointer
         pins.append(spec.scene)
-    if spec.seed is not None:
-        e.has_seed = 1
-        e.seed = spec.seed
-    e.max_steps = spec.max_steps
-    e.keep = spec.keep
-    if spec.t0_ns:
-        e.t0_ns = spec.t0_ns
-    if not spec.ordered:
-        e.order = lib.CHROMA2_ORDER_NONE
     if spec.sources is not None:
         e.sources = _sources(pins, spec.sources)
         e.n_sources = len(spec.sources)
     else:
         e.batch = _batch(pins, spec)
-    if spec.first_photon:
-        e.first_photon = spec.first_photon
-    if spec.n_photons != ALL_PHOTONS:
-        e.n_photons = spec.n_photons
     if spec.track_photons is not None:
         e.track_photons = _array(pins, spec.track_photons, np.uint64, "uint64_t")
         e.n_track_photons = len(spec.track_photons)
-    if spec.user_tag:
-        e.user_tag = spec.user_tag
-    if spec.block_log2 != _DEFAULT_EVENT.block_log2:
-        e.block_log2 = spec.block_log2
-    if spec.use_weights:
-        e.use_weights = 1
-    if spec.scatter_first:
-        e.scatter_first = spec.scatter_first
-    if spec.keep_pinned:
-        e.keep_pinned = 1
-    if spec.prescale != 1.0:
-        e.prescale = spec.prescale
+
+
+def _events(n: int) -> Any:
+    """n chroma2_events at their default, at least one."""
+    events = ffi.new("chroma2_event[]", max(1, n))
+    ffi.buffer(events)[:] = _DEFAULT_EVENT_BYTES * max(1, n)
+    return events
 
 
 def _event(pins: Pins, spec: EventSpec) -> Any:
-    e = ffi.new("chroma2_event *", _DEFAULT_EVENT[0])
-    _fill_event(pins, e, spec)
+    e = _events(1)
+    _fill_event(pins, e[0], spec)
     pins.append(e)
     return e
 
@@ -1185,10 +1166,9 @@ class SessionHandle:
         """Submits all of the events or none."""
         n = len(specs)
         pins: Pins = []
-        events = ffi.new("chroma2_event[]", max(1, n))
+        events = _events(n)
         for i, (spec, run) in enumerate(zip(specs, running, strict=True)):
-            event = events + i
-            ffi.memmove(event, _DEFAULT_EVENT, _EVENT_BYTES)
+            event = events[i]
             if spec.n_batch:
                 run.pins = []
             _fill_event(pins if run.pins is None else run.pins, event, spec)
@@ -1209,10 +1189,9 @@ class SessionHandle:
     def checkpoint(self, path: str, note: bytes, unsaved: Sequence[EventSpec]) -> None:
         pins: Pins = []
         options = ffi.new("chroma2_checkpoint_options *", lib.chroma2_checkpoint_options_default())
-        events = ffi.new("chroma2_event[]", max(1, len(unsaved)))
+        events = _events(len(unsaved))
         for i, spec in enumerate(unsaved):
-            ffi.memmove(events + i, _DEFAULT_EVENT, _EVENT_BYTES)
-            _fill_event(pins, events + i, spec)
+            _fill_event(pins, events[i], spec)
         options.unsaved = events
         options.n_unsaved = len(unsaved)
         options.note = ffi.from_buffer(note)

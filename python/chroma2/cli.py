@@ -414,23 +414,19 @@ def _replay(options: argparse.Namespace) -> int:
 def _replay_one(session: Session, row: Any, photon: int, start: Photons | None) -> Result:
     from chroma2 import _capi
 
-    spec = _capi.EventSpec(
-        event_id=row.event_id,
-        scene=None,
-        seed=row.seed,
-        max_steps=row.max_steps,
-        t0_ns=row.t0,
-        keep=0,
-        ordered=True,
-        first_photon=0,
-        n_photons=_capi.ALL_PHOTONS,
-        user_tag=row.user_tag,
-        block_log2=20,
-        sources=None,
-        use_weights=row.use_weights,
-        scatter_first=row.scatter_first,
-        prescale=row.prescale,
-    )
+    numbers = {
+        "event_id": row.event_id,
+        "max_steps": row.max_steps,
+        "t0_ns": row.t0,
+        "keep": 0,
+        "user_tag": row.user_tag,
+        "use_weights": int(row.use_weights),
+        "scatter_first": row.scatter_first,
+        "prescale": row.prescale,
+    }
+    if row.seed is not None:
+        numbers["seed"] = row.seed
+    spec = _capi.EventSpec(numbers)
     if start is None:
         spec.sources = [s._image(session.scene) for s in row.sources]
     else:

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import compress
+from operator import attrgetter, is_, is_not
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -80,63 +82,73 @@ class EventDescriptor:
     scatter_first: int = 0
     prescale: float = 1.0
     keep_pinned: bool = False
-    _flat: list[Source] = field(default_factory=list, init=False, repr=False, compare=False)
-    _tracks: NDArray[np.uint64] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.validate()
 
     def validate(self) -> None:
-        """Checks every field; called again on submission, since fields can be changed."""
+        """Checks every field; called again on submission if one was changed since."""
         if (self.sources is None) == (self.photons is None):
             raise InvalidArgument("give either sources or photons")
-        if self.sources is not None:
-            self._flat = flatten(self.sources)
-            if not self._flat:
-                raise InvalidArgument("sources is empty (an event needs at least one)")
-        elif not isinstance(self.photons, Photons):
+        self._flat: list[Source] = [] if self.sources is None else flatten(self.sources)
+        if self.photons is not None:
+            self._validate_photons()
+        elif not self._flat:
+            raise InvalidArgument("sources is empty (an event needs at least one)")
+        self._tracks: NDArray[np.uint64] | None = None
+        self._numbers: Mapping[str, int | float] = _capi.NO_NUMBERS
+        self._checked: tuple[Any, ...] = _values(self)
+        if not all(map(is_, self._checked[2:], _USUAL[2:])):
+            self._validate_changes()
+
+    def _validate_photons(self) -> None:
+        if not isinstance(self.photons, Photons):
             raise InvalidType(
                 f"photons is a {type(self.photons).__name__} (it must be a chroma2.Photons)"
             )
-        elif len(self.photons) == 0:
+        if len(self.photons) == 0:
             raise InvalidArgument("photons is empty (an event needs at least one)")
-        if isinstance(self.keep, str):
-            self.keep = (self.keep,)
-        if not isinstance(self.keep, Iterable):
-            raise InvalidType(f"keep is {self.keep!r} (it must hold names)")
-        for name in self.keep:
-            if name not in KEEP:
-                raise InvalidArgument(f"keep holds {name!r} (it may hold {', '.join(KEEP)})")
-        if self.event_id is not None:
-            _whole("event_id", self.event_id, 0, 2**32 - 2)
-        _whole("max_steps", self.max_steps, 1, 2**20 - 1)
-        if self.seed is not None:
-            _whole("seed", self.seed, 0, 2**64 - 1)
-        _whole("first_photon", self.first_photon, 0, 2**40 - 1)
-        if self.n_photons is not None:
-            _whole("n_photons", self.n_photons, 1, 2**40)
-        _whole("user_tag", self.user_tag, 0, 2**64 - 1)
-        _whole("block_log2", self.block_log2, 7, 20)
-        _whole("scatter_first", self.scatter_first, -1, 1)
-        _truth("use_weights", self.use_weights)
-        _truth("ordered", self.ordered)
-        _truth("keep_pinned", self.keep_pinned)
-        if not math.isfinite(_number("t0", self.t0)):
-            raise InvalidArgument(f"t0 is {self.t0} (it must be finite)")
-        if not 0.0 < _number("prescale", self.prescale) <= 1.0:
-            raise InvalidArgument(f"prescale is {self.prescale} (it must lie in (0, 1])")
-        if self.prescale != 1.0 and self.photons is not None:
+        if self.prescale != 1.0:
             raise InvalidArgument(
                 f"prescale is {self.prescale} with photons (it scales what sources make). "
                 "Give fewer photons?"
             )
+
+    def _validate_changes(self) -> None:
+        """Checks what is not at its default: nothing but the light, in most small events."""
+        if isinstance(self.keep, str):
+            self.keep = (self.keep,)
+        self._numbers = numbers = {}
+        for name in compress(_FIELDS, map(is_not, self._checked, _USUAL)):
+            if name in _RULES:
+                _RULES[name](name, getattr(self, name))
+                numbers[_NUMBERS[name]] = self._number(name)
         if self.on_hits is not None or self.on_block is not None:
             self._validate_callbacks()
-        self._tracks = None
         if self.track_photons is not None:
             if not (self.keep_bits() & KEEP["photon_tracks"]):
                 raise InvalidArgument("track_photons needs 'tracks' in keep")
             self._tracks = photon_ids("track_photons", self.track_photons)
+
+    def _require_valid(self) -> None:
+        """Checks again what may have changed: many small events are submitted as they were made."""
+        is_unchanged = (
+            all(map(is_, self._checked, _values(self)))
+            and (self.sources is None or self.sources == self._flat)
+            and type(self.keep) is tuple
+            and self.track_photons is None
+        )
+        if not is_unchanged:
+            self.validate()
+
+    def _number(self, name: str) -> int | float:
+        """A field that is not at its default, as C wants it."""
+        value = getattr(self, name)
+        if name == "keep":
+            return self.keep_bits()
+        if name == "ordered":
+            return int(not value)
+        return float(value) if name in ("t0", "prescale") else int(value)
 
     def _validate_callbacks(self) -> None:
         for name in ("on_hits", "on_block"):
@@ -165,25 +177,12 @@ class EventDescriptor:
         """What C needs; `scene` is the one that counts, `other` it again if not the session's."""
         photons = self.photons
         return _capi.EventSpec(
-            event_id=_capi.NEXT_EVENT_ID if self.event_id is None else int(self.event_id),
-            scene=None if other is None else other._handle,
-            seed=self.seed,
-            max_steps=int(self.max_steps),
-            t0_ns=float(self.t0),
-            keep=self.keep_bits(),
-            ordered=bool(self.ordered),
-            first_photon=int(self.first_photon),
-            n_photons=_capi.ALL_PHOTONS if self.n_photons is None else int(self.n_photons),
-            user_tag=int(self.user_tag),
-            block_log2=int(self.block_log2),
-            sources=None if photons is not None else [s._image(scene) for s in self._flat],
-            n_batch=0 if photons is None else len(photons),
-            columns={} if photons is None else photons._batch(),
-            track_photons=self._tracks,
-            use_weights=bool(self.use_weights),
-            scatter_first=int(self.scatter_first),
-            prescale=float(self.prescale),
-            keep_pinned=bool(self.keep_pinned),
+            self._numbers,
+            None if other is None else other._handle,
+            [s._image(scene) for s in self._flat] if photons is None else None,
+            0 if photons is None else len(photons),
+            _capi.NO_COLUMNS if photons is None else photons._batch(),
+            self._tracks,
         )
 
 
@@ -218,3 +217,57 @@ def _whole(name: str, value: Any, low: int, high: int) -> None:
         raise InvalidType(f"{name} is {value!r} (it must be a whole number)")
     if not low <= value <= high:
         raise InvalidArgument(f"{name} is {value} (it must lie in [{low}, {high}])")
+
+
+def _names(name: str, value: Any) -> None:
+    if not isinstance(value, Iterable):
+        raise InvalidType(f"{name} is {value!r} (it must hold names)")
+    for part in value:
+        if part not in KEEP:
+            raise InvalidArgument(f"{name} holds {part!r} (it may hold {', '.join(KEEP)})")
+
+
+def _finite(name: str, value: Any) -> None:
+    if not math.isfinite(_number(name, value)):
+        raise InvalidArgument(f"{name} is {value} (it must be finite)")
+
+
+def _share(name: str, value: Any) -> None:
+    if not 0.0 < _number(name, value) <= 1.0:
+        raise InvalidArgument(f"{name} is {value} (it must lie in (0, 1])")
+
+
+def _within(low: int, high: int) -> Callable[[str, Any], None]:
+    return lambda name, value: _whole(name, value, low, high)
+
+
+_RULES: Final[dict[str, Callable[[str, Any], None]]] = {
+    "keep": _names,
+    "event_id": _within(0, 2**32 - 2),
+    "max_steps": _within(1, 2**20 - 1),
+    "seed": _within(0, 2**64 - 1),
+    "first_photon": _within(0, 2**40 - 1),
+    "n_photons": _within(1, 2**40),
+    "user_tag": _within(0, 2**64 - 1),
+    "block_log2": _within(7, 20),
+    "scatter_first": _within(-1, 1),
+    "use_weights": _truth,
+    "ordered": _truth,
+    "keep_pinned": _truth,
+    "t0": _finite,
+    "prescale": _share,
+}
+"""What a field that is not at its default must obey."""
+
+_NUMBERS: Final = {
+    "t0": "t0_ns",
+    "ordered": "order",
+    **{name: name for name in _RULES if name not in ("t0", "ordered")},
+}
+"""Fields that are numbers in C, and their names there. The defaults are C's own."""
+
+_FIELDS: Final = tuple(f.name for f in fields(EventDescriptor) if f.init)
+_USUAL: Final = tuple(f.default for f in fields(EventDescriptor) if f.init)
+"""Fields in their order, and their defaults."""
+
+_values: Final[Callable[[EventDescriptor], tuple[Any, ...]]] = attrgetter(*_FIELDS)

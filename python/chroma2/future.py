@@ -44,6 +44,11 @@ class Future(concurrent.futures.Future[Result]):
     # `wait`, `as_completed`, `add_done_callback`. Most futures are only ever asked for their
     # result, and then C is asked directly: a hundred thousand small events a second are to fit.
 
+    _parts: list[Part] | None = None
+    _outcome: _Outcome | None = None
+    _is_watched = False
+    _is_published = False
+
     def __init__(
         self, session: Session, descriptor: EventDescriptor, scene: Scene, running: _capi.Running
     ) -> None:
@@ -51,9 +56,6 @@ class Future(concurrent.futures.Future[Result]):
         self._running = running
         self._scene = scene
         self._session: Session | None = session  # a running event keeps its session
-        self._parts: list[Part] | None = None
-        self._outcome: _Outcome | None = None
-        self._is_watched = self._is_published = False
         self._pid = session._handle.pid
 
     def __getattr__(self, name: str) -> Any:

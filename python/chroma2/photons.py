@@ -36,9 +36,11 @@ class Photons:
     given if they are float32 already, else converted. An event copies arrays that can be written
     to; arrays set read-only (`freeze`) are used where they lie.
 
-    Arrays on a CUDA device (CuPy, PyTorch, ...; anything with ``__cuda_array_interface__``) stay
-    there and are used where they lie, by sessions on that device: then all of pos, dir, pol,
-    wavelengths, t and flags that are given must lie on it.
+    Arrays on a CUDA device (CuPy, PyTorch, ...; anything with ``__dlpack__`` or
+    ``__cuda_array_interface__``) stay there and are used where they lie, by sessions on that
+    device: then all of pos, dir, pol, wavelengths, t and flags that are given must lie on it. Work
+    of theirs that is still running is waited for, on the device; they must stay as they are until
+    the event has ended.
 
     Raises InvalidArgument (shapes), InvalidType and Unsupported; values are checked on submission.
     """
@@ -70,9 +72,11 @@ class Photons:
         evidx: ArrayLike | None = None,
         channel: ArrayLike | None = None,
     ) -> None:
-        self.device: int | None = _device_of(
-            {"pos": pos, "dir": dir, "pol": pol, "wavelengths": wavelengths, "t": t, "flags": flags}
-        )
+        given = {"pos": pos, "dir": dir, "pol": pol, "wavelengths": wavelengths, "t": t}
+        given["flags"] = flags
+        read = {n: interop.read(n, values) for n, values in given.items() if values is not None}
+        pos, dir, pol, wavelengths, t, flags = map(read.get, given)  # type: ignore[assignment]
+        self.device: int | None = _device_of(read)
         """The CUDA device that the arrays lie on; None: the host."""
         self.pos: Float32 = _vectors("pos", pos, None)
         n = len(self.pos)
@@ -197,13 +201,12 @@ class Photons:
         }
 
 
-def _device_of(given: dict[str, Any]) -> int | None:
-    """The device that all of the given arrays lie on, None if that is the host."""
-    places: dict[str, int | None] = {}
-    for name, values in given.items():
-        if values is not None:
-            array = interop.read(name, values)
-            places[name] = array.device if isinstance(array, interop.DeviceArray) else None
+def _device_of(read: dict[str, NDArray[Any] | interop.DeviceArray]) -> int | None:
+    """The device that all of the arrays lie on, None if that is the host."""
+    places = {
+        name: array.device if isinstance(array, interop.DeviceArray) else None
+        for name, array in read.items()
+    }
     different = sorted(set(places.values()), key=str)
     if len(different) > 1:
         found = ", ".join(

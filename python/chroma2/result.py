@@ -461,6 +461,13 @@ class Result:
     little.
     """
 
+    _collected: Sequence[Part] = ()  # what callbacks saw besides the hits
+    _hits: Hits | None = None
+    _photons_end: PhotonsEnd | None = None
+    _photon_tracks: Tracks | None = None
+    _ledger: Ledger | None = None
+    _about: dict[str, Any] | None = None
+
     def __init__(
         self,
         handle: _capi.ResultHandle,
@@ -468,13 +475,9 @@ class Result:
         collected: Sequence[Part] = (),
     ) -> None:
         self._handle = handle
-        self._collected = collected  # what callbacks saw besides the hits
-        self._hits: Hits | None = None
-        self._photons_end: PhotonsEnd | None = None
-        self._photon_tracks: Tracks | None = None
-        self._ledger: Ledger | None = None
-        self._about: dict[str, Any] | None = None
         self.scene = scene
+        if collected:
+            self._collected = collected
 
     @property
     def hits(self) -> Hits:

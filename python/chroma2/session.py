@@ -362,7 +362,7 @@ class Session:
     def _spec(self, event: EventDescriptor) -> _capi.EventSpec:
         if not isinstance(event, EventDescriptor):
             raise InvalidType(f"event is a {type(event).__name__} (it must be an EventDescriptor)")
-        event.validate()
+        event._require_valid()
         other = None if event.detector is None else _scene_of(event.detector)
         return event._spec(other or self._scene, other)
 

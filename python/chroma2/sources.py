@@ -415,7 +415,7 @@ def flatten(sources: Any) -> list[Source]:
     """One flat list from a source, or lists of sources nested in any way."""
     if isinstance(sources, Source):
         return [sources]
-    if type(sources) is list and all(type(part) is Source for part in sources):
+    if type(sources) is list and set(map(type, sources)) == {Source}:
         return list(sources)
     if isinstance(sources, (str, bytes)) or not isinstance(sources, Sequence):
         raise InvalidType(

@@ -45,7 +45,10 @@ the_ledger_balances_and_one_microstep_requeues_every_other_step(void **state)
         assert_int_equal(l.spawned > 0, is_cascade);
         events_expect_ledger(result);
         events_metric_reaches(session, "steps", l.steps);
-        events_metric_reaches(session, "requeues", l.steps - (l.in + l.spawned - l.lineage_full));
+        if (events_device() == CHROMA2_DEVICE_CPU) { // a GPU keeps photons in their lanes
+            events_metric_reaches(
+                session, "requeues", l.steps - (l.in + l.spawned - l.lineage_full));
+        }
         chroma2_result_destroy(result);
         chroma2_session_destroy(session);
     }

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#define ENDLESS 100000000u
+#define ENDLESS 20000000000u
 
 /** Collects what callbacks see, and checks each block. Fails outside the callback: `wrong` says. */
 typedef struct block_reader {
@@ -157,7 +157,9 @@ the_first_block_comes_before_a_tenth_of_the_photons_has_ended(void **state)
     expect_right(&reader);
     assert_int_equal(reader.next_photon, source.n_photons);
     assert_true(reader.n_ended_at_first >= 1 << 10);
-    assert_true(reader.n_ended_at_first < source.n_photons / 10);
+    if (events_device() == CHROMA2_DEVICE_CPU) { // a GPU runs all of so few at once
+        assert_true(reader.n_ended_at_first < source.n_photons / 10);
+    }
     chroma2_session_destroy(session);
 }
 
@@ -486,7 +488,8 @@ many_photons_run_in_64_mebibytes(void **state)
     print_message("%llu photons: %.1f MiB more\n", (unsigned long long)source.n_photons,
         (double)growth / 1048576.0);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    assert_true(growth < 72u << 20); // 64, and what threads take
+    assert_true(events_device() != CHROMA2_DEVICE_CPU || // a driver takes more
+                growth < 72u << 20);                     // 64, and what threads take
 #endif
     chroma2_result_destroy(result);
     chroma2_session_destroy(session);

@@ -3,7 +3,9 @@
 
 import os
 import pathlib
+import signal
 import sys
+import threading
 
 import hypothesis
 import pytest
@@ -27,6 +29,40 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
 
+# ------------------------------------------------------------------ a watchdog
+
+
+def say_where_photons_are(capture, name, patience_s):
+    """Ends the program: a test hangs. Metrics tell what lies in which ring of which session."""
+    from chroma2 import _capi
+
+    capture.suspend_global_capture(in_=True)
+    print(f"\n{name}: no end after {patience_s:g} s", file=sys.stderr)
+    signal.alarm(20)  # a device that hangs may not answer either
+    for i, handle in enumerate(list(_capi._sessions)):
+        print(f"session {i}:", file=sys.stderr)
+        for metric in handle.metrics():
+            if metric.value:
+                print(f"{metric.name}={metric.value}", file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(3)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """CHROMA2_TEST_WATCHDOG: seconds that a test may take."""
+    patience_s = float(os.environ.get("CHROMA2_TEST_WATCHDOG", "0"))
+    timer = None
+    if patience_s > 0:
+        capture = item.config.pluginmanager.getplugin("capturemanager")
+        timer = threading.Timer(patience_s, say_where_photons_are, (capture, item.name, patience_s))
+        timer.daemon = True
+        timer.start()
+    yield
+    if timer is not None:
+        timer.cancel()
+
+
 @pytest.fixture(scope="session")
 def scenes():
     """validation/scenes.py as a module."""
@@ -42,6 +78,17 @@ def chosen_device():
     """The device_id that CHROMA2_TEST_DEVICE asks for: "cpu" (the default) or a GPU's number."""
     device = os.environ.get("CHROMA2_TEST_DEVICE", "cpu")
     return int(device) if device.isdigit() else device
+
+
+IS_EMULATED = chosen_device() != "cpu" and "emulated" in os.environ.get("CHROMA2_PLUGIN", "")
+"""The chosen device is the emulated one, which is some thousand times slower than a GPU."""
+
+SMALL = {
+    "device_id": chosen_device(),
+    "threads": 2,
+    "memory_bytes": (64 if chosen_device() == "cpu" else 512) << 20,  # a GPU's rings are larger
+}
+"""Options of a small session on the chosen device."""
 
 
 def water_box(half_mm=500.0, detect=0.4, reflect=0.3):
@@ -67,7 +114,7 @@ def box():
 
 @pytest.fixture(scope="module")
 def session(box):
-    with chroma2.Session("cpu", box, seed=1, threads=2, memory_bytes=64 << 20) as open_session:
+    with chroma2.Session(detector=box, seed=1, **SMALL) as open_session:
         yield open_session
 
 

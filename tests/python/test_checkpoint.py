@@ -5,12 +5,11 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import event, water_box
+from conftest import SMALL, event, water_box
 
 import chroma2
 from chroma2 import errors, sources
 
-SMALL = {"device_id": "cpu", "memory_bytes": 64 << 20, "threads": 2}
 KEEP = ("hits", "photons_end")
 
 

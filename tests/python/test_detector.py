@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from conftest import event, light, water_box
+from conftest import SMALL, event, light, water_box
 
 import chroma2
 from chroma2 import errors, optics
@@ -59,7 +59,7 @@ def test_three_kinds_of_numbers():
 
 
 def digest(scene, n=3000, seed=3):
-    with chroma2.Session("cpu", scene, seed, threads=1, memory_bytes=64 << 20) as session:
+    with chroma2.Session(detector=scene, seed=seed, **SMALL) as session:
         result = session.submit_event(event(n, event_id=5, keep=("photons_end",))).result()
     return {name: result.photons_end[name].tobytes() for name in result.photons_end}
 
@@ -135,7 +135,7 @@ def test_from_arrays(scenes):
         assert np.array_equal(found.corners, corners)
         assert found.solid.solid_id == arrays["solid_id"][triangle]
         assert found.solid.channel_index == arrays["solid_id"][triangle]
-    with chroma2.Session("cpu", scene, 1, memory_bytes=64 << 20) as session:
+    with chroma2.Session(detector=scene, seed=1, **SMALL) as session:
         descriptor = chroma2.EventDescriptor(sources=[light(2000, wavelength=128.0)])
         hits = session.submit_event(descriptor).result().hits
     assert len(hits) > 500

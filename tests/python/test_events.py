@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import event, light, water_box
+from conftest import IS_EMULATED, SMALL, event, light, water_box
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +17,7 @@ import chroma2
 from chroma2 import errors
 
 ALL = ("hits", "photons_end", "photon_tracks")
+long_on_the_emulated_device = pytest.mark.skipif(IS_EMULATED, reason="takes a minute there")
 COLUMNS = {
     "pos", "dir", "pol", "wavelengths", "t", "flags", "weights", "last_hit_triangles", "evidx",
     "n_steps", "photon_id",
@@ -242,6 +243,7 @@ def test_asyncio(session):
     assert asyncio.run(both()) == [500, 500]
 
 
+@long_on_the_emulated_device
 def test_timeout_and_cancel(session):
     future = session.submit_event(event(2_000_000_000))
     with pytest.raises(TimeoutError):
@@ -261,6 +263,7 @@ def test_timeout_and_cancel(session):
     assert session.submit_event(event(100)).result().ledger.in_ == 100
 
 
+@long_on_the_emulated_device
 def test_short_event_overtakes_a_long_one(session):
     long = session.submit_event(event(1_000_000_000))
     assert session.submit_event(event(1000)).result(60).ledger.in_ == 1000
@@ -269,6 +272,7 @@ def test_short_event_overtakes_a_long_one(session):
     concurrent.futures.wait([long], 60)
 
 
+@long_on_the_emulated_device
 def test_simulate_is_in_order(session):
     photons = [chroma2.Photons(np.zeros((n, 3)), wavelengths=400.0) for n in (5, 4, 3, 2, 1)]
     results = session.simulate(photons, in_flight=2, keep=("photons_end",))
@@ -605,7 +609,7 @@ def test_secondaries():
     detector = chroma2.Detector()
     cube = chroma2.make.cube(1000.0)
     detector.add_pmt(chroma2.Solid(cube, shifter, chroma2.optics.vacuum(), wall))
-    with chroma2.Session("cpu", detector, 1, memory_bytes=64 << 20) as session:
+    with chroma2.Session(detector=detector, seed=1, **SMALL) as session:
         descriptor = chroma2.EventDescriptor(
             sources=[light(1000, wavelength=350.0)], event_id=1, keep=("photons_end",)
         )
@@ -662,3 +666,62 @@ def test_a_result_makes_only_what_is_asked_for(session):
     assert all(np.array_equal(copy[name], result.hits[name]) for name in copy)
     with pytest.raises(AttributeError, match="no attribute or column 'poz'"):
         _ = result.hits.poz
+
+
+# ------------------------------------------------------------------ descriptors that change
+
+
+def test_the_usual_descriptor_is_the_usual_event_of_c():
+    """What is not written into the C struct has C's default."""
+    from chroma2 import _capi
+    from chroma2 import event as descriptors
+
+    usual = _capi._plain(_capi._DEFAULT_EVENT)
+    plain = event()
+    assert plain._numbers == {} and plain.keep_bits() == usual["keep"]
+    for name, in_c in descriptors._NUMBERS.items():
+        value = getattr(plain, name)
+        if value is None:  # the session's own, or all
+            assert usual[in_c] in (_capi.NEXT_EVENT_ID, _capi.ALL_PHOTONS, 0)
+        elif name not in ("keep", "ordered"):
+            assert usual[in_c] == value, name
+    assert usual["order"] == 0 and not usual["has_seed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("max_steps", 0, errors.InvalidArgument),
+        ("keep", ["hats"], errors.InvalidArgument),
+        ("seed", "x", errors.InvalidType),
+        ("t0", float("nan"), errors.InvalidArgument),
+        ("prescale", 0.0, errors.InvalidArgument),
+        ("ordered", 1, errors.InvalidType),
+        ("photons", 3, errors.InvalidArgument),
+        ("sources", [], errors.InvalidArgument),
+        ("track_photons", [1], errors.InvalidArgument),
+        ("on_hits", 5, errors.InvalidType),
+    ],
+)
+def test_a_changed_field_is_checked_on_submission(session, name, value, kind):
+    descriptor = event()
+    setattr(descriptor, name, value)
+    with pytest.raises(kind):
+        session.submit_event(descriptor)
+
+
+def test_lists_that_change_in_place_are_read_again(session):
+    sources, keep, ids = [light(100)], ["photon_tracks"], np.array([3, 5])
+    descriptor = chroma2.EventDescriptor(sources=sources, keep=keep, track_photons=ids)
+    first = session.submit_event(descriptor)
+    sources.append([light(50)])
+    keep.append("photons_end")
+    ids[0] = 120
+    second = session.submit_event(descriptor)
+    assert first.result().ledger.in_ == 100 and second.result().ledger.in_ == 150
+    assert set(first.result().photon_tracks.photon_id) == {3, 5}
+    assert set(second.result().photon_tracks.photon_id) == {5, 120}
+    assert len(first.result().photons_end) == 0 and len(second.result().photons_end) == 150
+    sources.append("light")
+    with pytest.raises(errors.InvalidType, match="sources holds a str"):
+        session.submit_event(descriptor)

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Arrays of other libraries: DLPack and __array_interface__ on the host, CUDA's interface."""
 
+import gc
+import weakref
+from typing import ClassVar
+
 import numpy as np
 import pytest
-from conftest import light
+from conftest import SMALL, light
 
 import chroma2
 from chroma2 import _capi, errors, interop
@@ -31,6 +35,19 @@ class ByInterface:
     def __init__(self, values):
         self.values = values  # kept alive
         self.__array_interface__ = values.__array_interface__
+
+
+class LentByDlpack:
+    """Looks like an array on a CUDA device that speaks DLPack alone."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __dlpack_device__(self):
+        return 2, 0
+
+    def __dlpack__(self, stream):
+        return self.values.__dlpack__()
 
 
 class OnCuda:
@@ -102,7 +119,7 @@ def test_results_leave_by_dlpack_without_a_copy(session):
 def test_a_photon_without_direction_is_staged_in_20_bytes(box):
     """pos, wavelengths and t: 3 + 1 + 1 floats; directions are made where photons start."""
     given = columns()
-    with chroma2.Session("cpu", box, threads=1, memory_bytes=64 << 20) as session:
+    with chroma2.Session(detector=box, **SMALL) as session:
         staged = [session.telemetry()["bytes_in"]]
         for names in (("pos", "wavelengths", "t"), ("pos", "wavelengths"), tuple(given)):
             run_columns = {name: given[name] for name in names}
@@ -140,11 +157,12 @@ def test_device_arrays_reach_the_descriptor_and_not_the_host():
             forbidden()
 
 
-def test_a_cpu_session_says_what_to_do_with_device_arrays(session):
+def test_a_cpu_session_says_what_to_do_with_device_arrays(box):
     photons = chroma2.Photons(OnCuda((N, 3)), wavelengths=OnCuda((N,)))
-    with pytest.raises(errors.Unsupported, match=r"photons lie on device 0 .*x\.cpu\(\)"):
-        session.submit_event(chroma2.EventDescriptor(photons=photons))
-    result = session.submit_event(chroma2.EventDescriptor(sources=[light(10)])).result()
+    with chroma2.Session("cpu", box, threads=1, memory_bytes=64 << 20) as session:
+        with pytest.raises(errors.Unsupported, match=r"photons lie on device 0 .*x\.cpu\(\)"):
+            session.submit_event(chroma2.EventDescriptor(photons=photons))
+        result = session.submit_event(chroma2.EventDescriptor(sources=[light(10)])).result()
     assert result.ledger.n_photons == 10  # nothing is left of the refused one
 
 
@@ -165,8 +183,8 @@ def test_a_cpu_session_says_what_to_do_with_device_arrays(session):
          "stream 0"),
         ({"pos": OnCuda((N, 3), mask=1), "wavelengths": OnCuda((N,))}, errors.Unsupported,
          "masked"),
-        ({"pos": ByDlpack(np.zeros((N, 3)), kind=2), "wavelengths": 400.0}, errors.Unsupported,
-         r"cupy\.from_dlpack"),
+        ({"pos": ByDlpack(np.zeros((N, 3)), kind=2), "wavelengths": 400.0}, errors.InvalidType,
+         "pos cannot be read by DLPack .*stream"),
         ({"pos": ByDlpack(np.zeros((N, 3)), kind=10), "wavelengths": 400.0}, errors.Unsupported,
          "type 10"),
         ({"pos": ByDlpack(object()), "wavelengths": 400.0}, errors.InvalidType, "by DLPack"),
@@ -175,6 +193,55 @@ def test_a_cpu_session_says_what_to_do_with_device_arrays(session):
 def test_what_cannot_be_read_is_named(given, kind, sentence):
     with pytest.raises(kind, match=sentence):
         chroma2.Photons(**given)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.arange(12, dtype=np.float32).reshape(4, 3),
+        np.arange(24, dtype=np.float64).reshape(2, 4, 3)[1],
+        np.asfortranarray(np.arange(12, dtype=np.float32).reshape(4, 3)),
+        np.arange(10, dtype=np.uint32)[8:1:-3],
+        np.zeros((0, 3), np.float32),
+        np.zeros((3,), np.float16),
+        np.zeros((1, 2, 3), np.int64),
+    ],
+)
+def test_a_capsule_says_what_numpy_says(values):
+    class Lent:
+        streams: ClassVar = []
+
+        def __dlpack_device__(self):
+            return 2, 5
+
+        def __dlpack__(self, stream):
+            self.streams.append(stream)
+            return values.__dlpack__()
+
+    array = interop.read("pos", Lent())
+    assert isinstance(array, interop.DeviceArray) and array.device == 5
+    assert (array.shape, array.dtype, len(array)) == (values.shape, values.dtype, len(values))
+    if values.size:
+        assert array.pointer == values.ctypes.data
+        ours = zip(array.shape, array.strides, strict=True)
+        theirs = zip(values.shape, values.strides, strict=True)
+        assert [s for n, s in ours if n > 1] == [s for n, s in theirs if n > 1]
+    assert array.ordered_stream() == 1 and Lent.streams == [1, 1]  # read, and about to be used
+
+
+def test_memory_is_given_back_by_who_borrowed_it():
+    class Values(np.ndarray):
+        pass
+
+    values = np.zeros((N, 3), np.float32).view(Values)
+    gone = weakref.ref(values)
+    array = interop.read("pos", LentByDlpack(values))
+    del values
+    gc.collect()
+    assert gone() is not None
+    del array
+    gc.collect()
+    assert gone() is None
 
 
 def test_columns_on_two_streams_are_refused():

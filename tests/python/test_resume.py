@@ -2,6 +2,7 @@
 """Runs that are killed, stopped or find the disk full: resumed, they give the bytes of an unbroken
 one."""
 
+import json
 import random
 import signal
 import subprocess
@@ -11,6 +12,8 @@ import time
 import h5py
 import numpy as np
 import pytest
+from conftest import IS_EMULATED
+from conftest import SMALL as SESSION
 from test_cli import CONFIG, DETECTOR
 
 from chroma2 import errors, run
@@ -20,6 +23,12 @@ from chroma2.io import hdf5
 CHERENKOV = CONFIG[CONFIG.rindex("[[sources]]") : CONFIG.index("[event]")]
 SMALL = {"n": 2000, "n_events": 60, "piece": 1 << 20}  # many events of one piece
 LARGE = {"n": 30_000, "n_events": 2, "piece": 7000}  # a few of many, their number Poisson
+if IS_EMULATED:
+    SMALL |= {"n": 100, "n_events": 100}
+    LARGE |= {"n": 400, "piece": 150}
+elif SESSION["device_id"] != "cpu":  # a GPU needs more to be busy for a second
+    SMALL |= {"n_events": 1500}
+    LARGE |= {"n": 3_000_000, "piece": 200_000}
 
 PROGRAM = """
 import resource, sys
@@ -44,6 +53,8 @@ sys.exit(main(["run", "config.toml", *sys.argv[1:]]))
 def write_run(folder, kind):
     text = CONFIG if kind is LARGE else CONFIG.replace(CHERENKOV, "")
     text = text.replace("n = 300", f"n = {kind['n']}").replace("threads = 1", "threads = 2")
+    text = text.replace('device_id = "cpu"', f"device_id = {json.dumps(SESSION['device_id'])}")
+    text = text.replace("memory_bytes = 67108864", f"memory_bytes = {SESSION['memory_bytes']}")
     text = text.replace("n_events = 3", f"n_events = {kind['n_events']}")
     text = text.replace("[output]", "[output]\nflush_rows = 30000\ncheckpoint_s = 0.1")
     folder.mkdir()
@@ -199,7 +210,7 @@ def test_refusals_and_remains(tmp_path, monkeypatch, capsys):
     assert code == 2 and "--resume" in err
     text = (folder / "config.toml").read_text()
     for old, new, sentence in (
-        ("n = 2000", "n = 2001", "other sources"),
+        (f"n = {SMALL['n']}", "n = 2001", "other sources"),
         ("max_steps = 500", "max_steps = 501", "other sources"),
         ("seed = 5", "seed = 6", "seed"),
     ):

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import chosen_device
 
 import chroma2
 from chroma2 import errors
@@ -18,7 +19,7 @@ import run_surfaces
 
 @pytest.mark.parametrize("precise", [False, True])
 def test_every_model_follows_its_closed_form(precise):
-    sections = list(run_surfaces.validate(5_000, precise, seed=3, device_id="cpu"))
+    sections = list(run_surfaces.validate(5_000, precise, seed=3, device_id=chosen_device()))
     assert len(sections) == 108
     rows = [(section["title"], row) for section in sections for row in section["rows"]]
     assert not [entry for entry in rows if not entry[1]["p"] > compare.P_MIN]
@@ -36,7 +37,7 @@ def box_with(surface, **options):
 
 
 def ends(detector, n=2000):
-    with chroma2.Session(detector=detector, device_id="cpu", seed=5) as session:
+    with chroma2.Session(detector=detector, device_id=chosen_device(), seed=5) as session:
         event = chroma2.EventDescriptor(
             sources=[chroma2.sources.isotropic(n)],
             keep=("photons_end",),
@@ -103,7 +104,7 @@ def test_weights_have_the_same_expectations():
     surface.set("reflect_diffuse", 0.5)
     sums = []
     with chroma2.Session(
-        detector=box_with(surface), device_id="cpu", seed=5, weights=True
+        detector=box_with(surface), device_id=chosen_device(), seed=5, weights=True
     ) as session:
         for use_weights in (False, True):
             event = chroma2.EventDescriptor(
@@ -113,7 +114,7 @@ def test_weights_have_the_same_expectations():
             sums.append(float(np.sum(hits.weights, dtype=np.float64)))
     assert abs(sums[0] - 8000) < 5 * np.sqrt(20_000 * 0.4 * 0.6)
     assert sums[1] == pytest.approx(8000, abs=20)  # 0.2 / (1 - 0.5), hardly by chance
-    with chroma2.Session(detector=box_with(surface), device_id="cpu") as session:
+    with chroma2.Session(detector=box_with(surface), device_id=chosen_device()) as session:
         event = chroma2.EventDescriptor(sources=chroma2.sources.isotropic(10), scatter_first=1)
         with pytest.raises(errors.Unsupported, match="weights = 1"):
             session.submit_event(event)

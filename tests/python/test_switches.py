@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SMALL
 
 import chroma2
 
@@ -50,7 +50,7 @@ def ends(scene, polarization, n=N, **options):
         np.tile(polarization, (n, 1)),
         400.0,
     )
-    with chroma2.Session("cpu", scene, 3, memory_bytes=64 << 20, **options) as session:
+    with chroma2.Session(detector=scene, seed=3, **SMALL, **options) as session:
         event = chroma2.EventDescriptor(
             photons=photons, event_id=1, keep=("photons_end",), max_steps=1
         )
@@ -88,7 +88,7 @@ def test_presets_are_their_switches(preset, box):
     other = "precise" if preset == "chroma" else "chroma"
     texts, states = [], []
     for options in ({"physics": preset}, {"physics": other, "switches": values}):
-        with chroma2.Session("cpu", box, 3, memory_bytes=64 << 20, **options) as session:
+        with chroma2.Session(detector=box, seed=3, **SMALL, **options) as session:
             texts.append(session.info["switches"])
             event = chroma2.EventDescriptor(
                 sources=chroma2.sources.isotropic(2000), event_id=1, keep=("photons_end",)
@@ -223,8 +223,7 @@ def test_a_switch_leaves_alone_what_it_does_not_name(switch, box):
     values = {s.name: (s.chroma, s.precise) for s in chroma2.physics_switches()}[switch]
     states = []
     for value in values:
-        options = {"switches": {switch: value}, "memory_bytes": 64 << 20}
-        with chroma2.Session("cpu", box, 3, **options) as session:
+        with chroma2.Session(detector=box, seed=3, switches={switch: value}, **SMALL) as session:
             event = chroma2.EventDescriptor(
                 sources=chroma2.sources.isotropic(2000), event_id=1, keep=("photons_end",)
             )

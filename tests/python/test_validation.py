@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import chosen_device
 
 VALIDATION = pathlib.Path(__file__).resolve().parents[2] / "validation"
 sys.path.insert(0, str(VALIDATION))
@@ -15,6 +16,8 @@ import compare  # noqa: E402
 import run_validation  # noqa: E402
 import scenes  # noqa: E402
 import write_page  # noqa: E402
+
+DEVICE = {"device_id": chosen_device()}
 
 
 def faults(sections):
@@ -110,16 +113,20 @@ def test_legacy_slabs_follow_fresnel():
 
 # ------------------------------------------------------------------ chroma2
 def test_larbox_point_agrees_with_legacy():
-    assert not faults(run_validation.validate_larbox(200_000, 2001, sources=("point",), seed=1))
+    assert not faults(
+        run_validation.validate_larbox(200_000, 2001, sources=("point",), seed=1, **DEVICE)
+    )
 
 
 @pytest.mark.slow
 def test_larbox_uniform_agrees_with_legacy():
-    assert not faults(run_validation.validate_larbox(200_000, 5001, sources=("uniform",), seed=2))
+    assert not faults(
+        run_validation.validate_larbox(200_000, 5001, sources=("uniform",), seed=2, **DEVICE)
+    )
 
 
 def test_slabs_agree_with_fresnel_and_legacy(tmp_path):
-    sections = list(run_validation.validate_slabs(5_000, seed=3))
+    sections = list(run_validation.validate_slabs(5_000, seed=3, **DEVICE))
     assert len(sections) == 26
     assert not faults(sections)
 
@@ -129,7 +136,7 @@ def test_a_wrong_scattering_length_is_seen():
     """The comparison can fail: 4 % on one length, at the size of the suite."""
     scene = scenes.build("S3")
     scene["materials"][0]["scattering_length"] *= 1.04
-    with run_validation.open_session(scene, seed=1) as session:
+    with run_validation.open_session(scene, seed=1, **DEVICE) as session:
         outcome, _ = run_validation.run_larbox(session, scene, "point", 200_000, 2001)
     legacy = np.load(VALIDATION / "legacy_larbox.npz")
     rows = compare.compare_outcomes(outcome, compare.legacy_outcome(legacy, "S3_point_rngfix0"))

@@ -74,12 +74,17 @@ small_cmocka_fail(const char *file, int line, const char *format, ...)
     assert_true((uint64_t)(a) >= (uint64_t)(low) && (uint64_t)(a) <= (uint64_t)(high))
 
 static inline int
-small_cmocka_run(const CMUnitTest *tests, size_t n)
+small_cmocka_run(const CMUnitTest *tests, size_t n, int (*begin)(void **), int (*end)(void **))
 {
     int counts[3] = {0, 0, 0};
+    void *shared = NULL;
+    if (begin != NULL && begin(&shared) != 0) {
+        printf("the group cannot begin\n");
+        return 1;
+    }
     for (volatile size_t i = 0; i < n; ++i) {
         static const char *const words[] = {"passed", "FAILED", "skipped"};
-        void *state = NULL;
+        void *state = shared;
         const int how = setjmp(small_cmocka_end);
         if (how == 0) {
             small_cmocka_is_running = 1;
@@ -87,11 +92,16 @@ small_cmocka_run(const CMUnitTest *tests, size_t n)
         }
         small_cmocka_is_running = 0;
         printf("%s %s\n", words[how], tests[i].name);
+        fflush(stdout);
         ++counts[how];
+    }
+    if (end != NULL && end(&shared) != 0) {
+        printf("FAILED to end the group\n");
+        ++counts[1];
     }
     printf("%d passed, %d failed, %d skipped\n", counts[0], counts[1], counts[2]);
     return counts[1];
 }
 
 #define cmocka_run_group_tests(tests, setup, teardown)                                             \
-    ((void)(setup), (void)(teardown), small_cmocka_run(tests, sizeof(tests) / sizeof(tests)[0]))
+    small_cmocka_run(tests, sizeof(tests) / sizeof(tests)[0], setup, teardown)

@@ -3,6 +3,7 @@
 #pragma once
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define STAT_P_MIN 1e-6
@@ -106,10 +107,29 @@ stat_p_ks(double *values, size_t n, double (*cdf)(double x, const void *law), co
     return p < 0.0 ? 0.0 : (x < 0.2 || p > 1.0 ? 1.0 : p);
 }
 
+/** What ASSERT_P has seen in this program, and the line that says so. */
+static double stat_least_p = 1.0;
+static unsigned stat_n_p;
+
+static inline double
+stat_seen(double p)
+{
+    stat_least_p = fmin(stat_least_p, p);
+    stat_n_p++;
+    return p;
+}
+
+static inline void
+stat_print(void)
+{
+    fflush(stdout);
+    printf("%u comparisons, least p %.2g\n", stat_n_p, stat_least_p);
+}
+
 /** cmocka: fails with the number. */
 #define ASSERT_P(p)                                                                                \
     do {                                                                                           \
-        const double p_value = (p);                                                                \
+        const double p_value = stat_seen(p);                                                       \
         if (!(p_value >= STAT_P_MIN)) {                                                            \
             fail_msg("%s: p = %g", #p, p_value);                                                   \
         }                                                                                          \

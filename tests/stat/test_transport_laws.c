@@ -370,5 +370,7 @@ main(void)
         cmocka_unit_test(test_reciprocity),
         cmocka_unit_test(test_components_of_a_scene),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    stat_print();
+    return failed;
 }
