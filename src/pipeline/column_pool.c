@@ -117,9 +117,7 @@ large_map(size_t size_bytes)
     if (memory == MAP_FAILED) {
         return NULL;
     }
-#if defined(MADV_HUGEPAGE)
     (void)madvise(memory, size_bytes, MADV_HUGEPAGE); // a wish
-#endif
     return memory;
 }
 

@@ -95,6 +95,7 @@ cuda_open(int32_t device, uint32_t n_threads, backend_context **out_context)
     cudaDeviceProp properties;
     backend_context *self = (backend_context *)calloc(1, sizeof *self);
     REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for the CUDA backend");
+    cuda_memory_tables_fill(self); // closing needs them
     pthread_mutex_init(&self->mutex, NULL);
     TRY(wake_signal_init(&self->work));
     CUDA_TRY(cudaGetDeviceCount(&n_devices));
@@ -119,7 +120,6 @@ cuda_open(int32_t device, uint32_t n_threads, backend_context **out_context)
         &self->epoch_done, cudaEventDisableTiming | cudaEventBlockingSync));
     CUDA_TRY(cudaEventCreateWithFlags(
         &self->resident_done, cudaEventDisableTiming | cudaEventBlockingSync));
-    cuda_memory_tables_fill(self);
     *out_context = self;
     self = NULL;
 out:

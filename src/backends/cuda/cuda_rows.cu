@@ -7,13 +7,10 @@
  *
  *  What is short of room is told early: blocks that have ended leave before their turn, and if there
  *  are none, pending rows leave as they are. The host puts them in order. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "backends/cuda/cuda_block.h"
 #include "backends/cuda/cuda_rung.h"
 
-enum { ROWS_THREADS = 256, MOST_ENDED = 4096 }; // blocks that leave in one epoch
+enum { ROWS_THREADS = 256 };
 
 /** Claims what the rings hold: blocks of photons that have ended first, then rows. A propagate that
  *  stays may add to both meanwhile, and the rows of a block come before it ends: they lie below
@@ -28,7 +25,8 @@ kernel_rows_claim(const __grid_constant__ cuda_view whole)
     if (threadIdx.x == 0) {
         plan->has_room = whole.control->has_room;
         plan->batch = whole.control->batch;
-        plan->n_new = plan->n_chosen = plan->n_spilled = plan->n_left = 0;
+        plan->n_slots = whole.control->n_event_slots;
+        plan->n_new = plan->n_chosen = plan->n_spilled = plan->n_left = plan->n_unready = 0;
         plan->n_segments = plan->n_due = plan->n_kept = 0;
         plan->ones_high = plan->ones_low = plan->zeros_high = plan->zeros_low = 0;
         for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
@@ -103,7 +101,7 @@ static __device__ void
 segment_add(
     const cuda_rows_view *rows, uint32_t i, uint32_t entry, uint32_t is_last, uint32_t place)
 {
-    cuda_segment *const segment = &rows->segments[rows->plan->batch][i];
+    cuda_segment *const segment = &rows->made[i];
     segment->entry = entry;
     segment->is_last = is_last;
     segment->place = place;
@@ -121,7 +119,7 @@ entry_choose(const cuda_rows_view *rows, uint32_t entry, bool is_last, uint32_t 
         return false;
     }
     const uint32_t i = atomic_fetch_add_relaxed_u32(&plan->n_segments, 1u);
-    if (i >= MOST_ENDED || i >= rows->n_segments) {
+    if (i >= CUDA_MOST_ENDED || i >= rows->n_segments) {
         atomic_fetch_sub_relaxed_u32(&plan->n_segments, 1u);
         atomic_fetch_sub_relaxed_u32(&plan->n_chosen, n);
         atomic_fetch_add_relaxed_u32(&plan->n_left, 1u);
@@ -132,12 +130,19 @@ entry_choose(const cuda_rows_view *rows, uint32_t entry, bool is_last, uint32_t 
     return true;
 }
 
+/** Whether a block that is not next has left early. */
+static __device__ bool
+entry_has_left(const cuda_rows_view *rows, uint32_t entry)
+{
+    return rows->ended_at[entry] == ENDED_AND_LEFT;
+}
+
 /** Whether a block has ended and all its rows were collected. */
 static __device__ bool
 entry_is_ready(const cuda_rows_view *rows, uint32_t entry)
 {
     const uint64_t at = rows->ended_at[entry];
-    return at != 0 && at != ENDED_AND_LEFT && at - 1 <= rows->plan->collected;
+    return at != 0 && !entry_has_left(rows, entry) && at - 1 <= rows->plan->collected;
 }
 
 /** The blocks of an event whose turn it is, and what needs no turn. */
@@ -150,7 +155,11 @@ event_choose(const stage_view *view, const cuda_rows_view *rows, uint32_t slot)
     bool goes_on = true;
     for (uint32_t i = 0; goes_on && i < event->n_open_blocks; ++i) {
         const uint32_t entry = first + turn;
-        goes_on = rows->ended_at[entry] == ENDED_AND_LEFT ||
+        if (rows->ended_at[entry] != 0 && !entry_has_left(rows, entry) &&
+            !entry_is_ready(rows, entry)) {
+            atomic_fetch_add_relaxed_u32(&rows->plan->n_unready, 1u);
+        }
+        goes_on = entry_has_left(rows, entry) ||
                   (entry_is_ready(rows, entry) && entry_choose(rows, entry, true, i));
         if (goes_on) {
             rows->ended_at[entry] = 0;
@@ -183,7 +192,7 @@ kernel_rows_choose(const __grid_constant__ cuda_view whole)
     const stage_view *const view = &whole.stage;
     const cuda_rows_view *const rows = &whole.rows;
     cuda_rows_plan *const plan = rows->plan;
-    const uint32_t n_slots = whole.control->n_event_slots;
+    const uint32_t n_slots = plan->n_slots;
     const uint32_t n_pending = plan->n_pending + plan->n_new;
     const bool is_short = n_pending > view->n_rows - view->n_rows / 8;
     if (plan->has_room == 0) {
@@ -452,16 +461,18 @@ kernel_rows_tell(const __grid_constant__ cuda_view whole)
     const uint32_t stride = gridDim.x * blockDim.x;
     const uint32_t me = blockIdx.x * blockDim.x + threadIdx.x;
     for (uint32_t i = me; i < plan->n_segments; i += stride) {
-        cuda_segment *const segment = &rows->segments[plan->batch][i];
-        const uint32_t entry = segment->entry;
+        cuda_segment segment = rows->made[i];
+        const uint32_t entry = segment.entry;
         uint32_t *const count = rows->count + (size_t)entry * CUDA_N_COUNTS;
         for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
-            segment->n[table] = count[table];
+            segment.n[table] = count[table];
+            segment.first[table] = 0;
             count[table] = 0;
         }
         rows->waiting[entry] -= count[N_ROW_TABLES];
         count[N_ROW_TABLES] = 0;
         rows->leaves[entry] = 0;
+        rows->segments[plan->batch][i] = segment;
     }
     if (plan->n_due <= CUDA_DIRECT_ROWS) {
         size_t first[N_ROW_TABLES];
@@ -482,7 +493,8 @@ kernel_rows_tell(const __grid_constant__ cuda_view whole)
             plan->n_pending = plan->n_kept;
             plan->side ^= 1u;
         }
-        whole.status->n_rows_left = plan->n_left + queue_depth(&whole.stage.row_ready) +
+        whole.status->n_rows_left = plan->n_left + plan->n_unready +
+                                    queue_depth(&whole.stage.row_ready) +
                                     queue_depth(&whole.stage.block_done);
     }
 }
@@ -547,116 +559,4 @@ cuda_rows_capture(backend_context *self)
     CUDA_TRY(cudaStreamSynchronize(stream));
 out:
     return status;
-}
-
-/* Memory. */
-
-/** Rows of a batch: all of a small arena may leave at once. */
-static uint32_t
-batch_capacity(uint32_t n_rows)
-{
-    return n_rows / 2 < CUDA_BATCH_ROWS ? n_rows / 2 : (uint32_t)CUDA_BATCH_ROWS;
-}
-
-/** Bytes of a batch: a row can be a hit and a final state, or a step. */
-static size_t
-batch_most_bytes(uint32_t capacity)
-{
-    const uint32_t both[N_ROW_TABLES] = {capacity, capacity, 0};
-    size_t first[N_ROW_TABLES];
-    return cuda_batch_bytes(both, first) + row_columns_bytes(ROW_TABLE_STEPS, 1);
-}
-
-static uint32_t
-tiles_of(uint32_t n_rows, uint32_t tile_rows)
-{
-    return (n_rows + tile_rows - 1) / tile_rows;
-}
-
-/** Lays the arrays of a view one behind the other; returns their bytes. base NULL: only measures. */
-static size_t
-view_lay(cuda_rows_view *view, unsigned char *base, uint32_t n_rows, uint32_t n_events)
-{
-    size_t at = 0;
-    view->capacity = batch_capacity(n_rows);
-    view->n_entries = n_events * MAX_OPEN_BLOCKS;
-    view->n_segments = view->n_entries < view->capacity + MOST_ENDED
-                           ? view->n_entries
-                           : view->capacity + (uint32_t)MOST_ENDED;
-    view->n_sort_tiles = tiles_of(view->capacity, CUDA_SORT_TILE_ROWS);
-    view->n_tiles = tiles_of(view->capacity, CUDA_TILE_ROWS);
-#define LAY(pointer, type, n)                                                                      \
-    (pointer) = (type *)(void *)(base != NULL ? base + at : NULL);                                 \
-    at += row_column_bytes((n), sizeof(type))
-    LAY(view->plan, cuda_rows_plan, 1);
-    LAY(view->ended_at, uint64_t, view->n_entries);
-    LAY(view->waiting, uint32_t, view->n_entries);
-    LAY(view->leaves, uint32_t, view->n_entries);
-    LAY(view->count, uint32_t, (size_t)view->n_entries * CUDA_N_COUNTS);
-    LAY(view->turn, uint32_t, n_events);
-    LAY(view->due, uint32_t, view->capacity);
-    LAY(view->high, uint64_t, view->capacity);
-    LAY(view->low, uint64_t, view->capacity);
-    LAY(view->digit_count, uint32_t, CUDA_N_DIGITS * view->n_sort_tiles);
-    LAY(view->digit_first, uint32_t, CUDA_N_DIGITS);
-    LAY(view->tile_first, uint32_t, N_ROW_TABLES * view->n_tiles);
-    for (int i = 0; i < 2; ++i) {
-        LAY(view->pending[i], uint64_t, n_rows);
-        LAY(view->sort_key[i], uint64_t, view->capacity);
-        LAY(view->sort_item[i], uint32_t, view->capacity);
-    }
-    for (int i = 0; i < CUDA_N_BATCHES; ++i) {
-        LAY(view->outbox[i], unsigned char, batch_most_bytes(view->capacity));
-    }
-#undef LAY
-    return at;
-}
-
-uint64_t
-cuda_rows_device_bytes(uint32_t n_rows, uint32_t n_events)
-{
-    cuda_rows_view view;
-    return view_lay(&view, NULL, n_rows, n_events);
-}
-
-chroma2_status
-cuda_rows_create(backend_context *self)
-{
-    chroma2_status status = CHROMA2_OK;
-    cuda_rows_view *const view = &self->view.rows;
-    const uint32_t n_rows = self->view.stage.n_rows;
-    const uint32_t n_events = self->view.stage.n_events;
-    const size_t size_bytes = cuda_rows_device_bytes(n_rows, n_events);
-    const mem_ops *const pinned = &self->pinned_memory;
-    TRY(self->device_memory.allocate(self, size_bytes, 256, &self->rows_memory));
-    view_lay(view, (unsigned char *)self->rows_memory, n_rows, n_events);
-    // nothing is pending, ended or counted: all that lies before `due`
-    CUDA_TRY(cudaMemsetAsync(self->rows_memory, 0,
-        (size_t)((unsigned char *)view->due - (unsigned char *)self->rows_memory),
-        self->side_stream));
-    CUDA_TRY(cudaStreamSynchronize(self->side_stream));
-    for (int i = 0; i < CUDA_N_BATCHES; ++i) {
-        void *memory = NULL;
-        TRY(pinned->allocate(pinned->context, batch_most_bytes(view->capacity), 128, &memory));
-        self->batch[i].bytes = view->mirror[i] = (unsigned char *)memory;
-        TRY(pinned->allocate(
-            pinned->context, view->n_segments * sizeof(cuda_segment), 128, &memory));
-        self->batch[i].segments = view->segments[i] = (cuda_segment *)memory;
-    }
-    CUDA_TRY(cudaEventCreateWithFlags(&self->rows_ready, cudaEventDisableTiming));
-out:
-    return status;
-}
-
-void
-cuda_rows_destroy(backend_context *self)
-{
-    for (int i = 0; i < CUDA_N_BATCHES; ++i) {
-        self->pinned_memory.release(self->pinned_memory.context, self->batch[i].bytes);
-        self->pinned_memory.release(self->pinned_memory.context, self->batch[i].segments);
-    }
-    self->device_memory.release(self->device_memory.context, self->rows_memory);
-    if (self->rows_ready != NULL) {
-        cudaEventDestroy(self->rows_ready);
-    }
 }

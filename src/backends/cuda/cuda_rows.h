@@ -14,6 +14,7 @@
 enum {
     CUDA_N_BATCHES = 3,
     CUDA_BATCH_ROWS = 1 << 20,  // of a batch at most
+    CUDA_MOST_ENDED = 4096,     // blocks that leave in one epoch at most
     CUDA_DIRECT_ROWS = 2048,    // a batch so small is sorted and copied within its epoch
     CUDA_TILE_ROWS = 256,       // neighbours that become columns together
     CUDA_SORT_TILE_ROWS = 4096, // neighbours that are counted and moved together
@@ -36,14 +37,16 @@ typedef struct cuda_segment {
 /** What the kernels of an epoch plan for each other, in device memory. */
 typedef struct cuda_rows_plan {
     uint32_t has_room, batch; // the batch that this epoch may fill, as the host said
+    uint32_t n_slots;         // event slots [0, n_slots) may be in use
     uint32_t n_new;           // rows that come from the ring, from position `first_new` on
     uint64_t first_new, collected, rows_due;
     uint32_t n_pending, side; // and which of the two arrays holds them
     uint32_t n_chosen;        // atomic: rows of the blocks that leave
     uint32_t n_spilled;       // or: so many of the pending rows leave, whatever their block
     uint32_t n_left;          // atomic: blocks that could leave but found no room
-    uint32_t n_segments;      // atomic
-    uint32_t n_due, n_kept;   // atomic
+    uint32_t n_unready;     // atomic: blocks that have ended, some of whose rows are not collected
+    uint32_t n_segments;    // atomic
+    uint32_t n_due, n_kept; // atomic
     uint32_t n_of_table[N_ROW_TABLES]; // atomic
     uint64_t ones_high, ones_low;      // atomic: bits that are 1 in some key,
     uint64_t zeros_high, zeros_low;    // and those that are 0 in some key
@@ -65,6 +68,7 @@ typedef struct cuda_rows_view {
     uint64_t *sort_key[2];
     uint32_t *sort_item[2]; // [capacity] places in `due`
     uint32_t *digit_count;  // [CUDA_N_DIGITS, n_sort_tiles] and where a tile's rows of a digit go
+    cuda_segment *made;     // [n_segments] of the batch, until the host is told
     uint32_t *digit_first;  // [CUDA_N_DIGITS]
     uint32_t *tile_first;   // [N_ROW_TABLES, n_tiles] place of a tile's first row in each table
     uint32_t n_sort_tiles, n_tiles;
