@@ -80,7 +80,7 @@ kernel_sort_count(const __grid_constant__ cuda_rows_view rows, uint32_t pass)
         count[threadIdx.x] = 0; // as many threads as digits
         __syncthreads();
         for (uint32_t i = first + threadIdx.x; i < end; i += blockDim.x) {
-            atomic_fetch_add_relaxed_u32(&count[digit_of(key[i], pass)], 1u);
+            shared_fetch_add(&count[digit_of(key[i], pass)], 1u);
         }
         __syncthreads();
         rows.digit_count[threadIdx.x * rows.n_sort_tiles + tile] = count[threadIdx.x];
@@ -157,7 +157,7 @@ kernel_sort_move(const __grid_constant__ cuda_rows_view rows, uint32_t pass)
         }
         __syncthreads();
         for (uint32_t i = first + warp_lane(); i < end; i += 32) {
-            atomic_fetch_add_relaxed_u32(&mine[digit_of(rows.sort_key[side][i], pass)], 1u);
+            shared_fetch_add(&mine[digit_of(rows.sort_key[side][i], pass)], 1u);
         }
         __syncthreads();
         uint32_t place = rows.digit_first[threadIdx.x] +
@@ -190,7 +190,7 @@ kernel_tiles_count(const __grid_constant__ cuda_rows_view rows)
         for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
             const uint32_t mask = __ballot_sync(WARP_ALL, kinds >> table & 1u);
             if (warp_lane() == 0) {
-                atomic_fetch_add_relaxed_u32(&count[table], __popc(mask));
+                shared_fetch_add(&count[table], (uint32_t)__popc(mask));
             }
         }
         __syncthreads();
