@@ -425,8 +425,8 @@ kernel_status(const __grid_constant__ cuda_view whole)
     }
     status->free_slots = queue_depth(&view->free);
     __threadfence(); // a propagate that stays gives a slot back after its row and its block
-    status->n_rows_left =
-        whole.rows.plan->n_left + queue_depth(&view->row_ready) + queue_depth(&view->block_done);
+    status->n_rows_left = whole.rows.plan->n_left + whole.rows.plan->n_unready +
+                          queue_depth(&view->row_ready) + queue_depth(&view->block_done);
     stage_times_add(&view->metrics, whole.plan);
     settle_orders(view, whole.plan, status);
     status->active = queue_depth(&view->active);
