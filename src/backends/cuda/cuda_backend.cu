@@ -152,11 +152,12 @@ cuda_n_threads(const backend_context *self)
     return self->n_multiprocessors;
 }
 
-/** A quarter of the memory that is free, 8 GiB at most: room for every lane many times over. */
+/** A quarter of the memory that is free, 16 GiB at most: room for all slots, and for the rows of all
+ *  their photons, so that blocks whose last photon goes on for long hold up nothing. */
 static backend_defaults
 cuda_defaults(const backend_context *self)
 {
-    const uint64_t most = (uint64_t)8 << 30;
+    const uint64_t most = (uint64_t)16 << 30;
     const uint64_t least = (uint64_t)512 << 20;
     backend_defaults defaults;
     size_t n_free = 0;
@@ -174,7 +175,7 @@ cuda_defaults(const backend_context *self)
 static uint32_t
 cuda_default_slots(const backend_context *self)
 {
-    return 65536u * self->n_multiprocessors;
+    return 32768u * self->n_multiprocessors;
 }
 
 static uint32_t
@@ -197,7 +198,7 @@ cuda_copy_helpers(const backend_context *self)
 {
     (void)self;
     const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return n_cores >= 8 ? 3u : 0u;
+    return n_cores >= 16 ? 7u : (n_cores >= 8 ? 3u : 0u);
 }
 
 static uint64_t
