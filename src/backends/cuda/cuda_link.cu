@@ -552,7 +552,6 @@ cuda_link_create(backend_context *self)
     TRY(self->device_memory.allocate(self, n_events * (size_t)CUDA_CELL_BYTES, 128, &memory));
     self->view.cells = (unsigned char *)memory;
 #undef PINNED
-    self->staged_floats = (size_t)CUDA_STAGED_PHOTONS * STAGED_MAX_FLOATS;
     TRY(self->device_memory.allocate(
         self, CUDA_MAX_ORDERS * self->staged_floats * sizeof(float), 128, &memory));
     self->staged = (float *)memory;
