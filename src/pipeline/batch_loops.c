@@ -134,6 +134,17 @@ values_pack(const chroma2_column *column, uint64_t first, uint32_t n, int compon
     floats_write(values, n, out);
 }
 
+/** Vectors as they are, to columns that are `stride` floats apart. */
+static void
+vectors_pack(const chroma2_column *column, uint64_t first, uint32_t n, float *out, size_t stride)
+{
+    block_values values;
+    vectors_read(column, first, n, &values);
+    floats_write(values.x, n, out);
+    floats_write(values.y, n, out + stride);
+    floats_write(values.z, n, out + 2 * stride);
+}
+
 /** Unit vectors, to columns that are `stride` floats apart. */
 static void
 units_pack(const chroma2_column *column, uint64_t first, uint32_t n, float *out, size_t stride)
@@ -158,9 +169,7 @@ block_pack(
     const chroma2_photon_batch *batch, uint64_t first, uint32_t n_here, uint32_t n, float *out)
 {
     const size_t stride = n;
-    for (int i = 0; i < 3; ++i) {
-        values_pack(&batch->position, first, n_here, i, out + (size_t)i * stride);
-    }
+    vectors_pack(&batch->position, first, n_here, out, stride);
     out += 3 * stride;
     values_pack(&batch->wavelength, first, n_here, 0, out);
     if (batch->time.data != NULL) {

@@ -116,7 +116,9 @@ tables_make(orchestrator *self)
         self->free_orders[i] = N_ORDERS - 1 - i;
     }
     self->n_free_orders = N_ORDERS;
-    self->most_orders = 2 + 2 * self->ops->n_threads(self->backend);
+    const uint32_t n_wanted = 2 + 2 * self->ops->n_threads(self->backend);
+    const uint32_t n_most = N_ORDERS - SPARE_ORDERS;
+    self->most_orders = n_wanted < n_most ? n_wanted : n_most;
     TRY(column_pool_create(self->options.memory_bytes / 4, &self->column_memory));
     TRY(copy_crew_create(self->ops->copy_helpers(self->backend), &self->crew));
     TRY(queue_create(mem_ops_host(), n, &self->issue_ring));

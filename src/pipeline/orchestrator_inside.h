@@ -19,6 +19,7 @@
 enum {
     ORDER_IDS = 4096, // photons of an order that lists their ids
     N_ORDERS = 64,
+    SPARE_ORDERS = 8,      // one event leaves so many to others
     PACKED_AT_ONCE = 1024, // so few photons admission packs itself: no thread has to wake up
     LEAST_STAGED = 8192    // an array is cut into no smaller orders to share it among threads
 };

@@ -38,19 +38,19 @@ column_value_is_good(double value)
     return is_finite((float)value);
 }
 
-/** Whether a vector survives it. No branches: the loops of batch_loops.c are made of these, too. */
+/** Whether a vector survives it. The loops of batch_loops.c are made of this and the next two. */
 CHROMA2_HOST_DEVICE bool
 vector_is_good(const double v[3], bool may_be_zero)
 {
-    const bool is_zero = (v[0] == 0.0) & (v[1] == 0.0) & (v[2] == 0.0);
-    return column_value_is_good(v[0]) & column_value_is_good(v[1]) & column_value_is_good(v[2]) &
-           (may_be_zero | !is_zero);
+    const bool is_zero = v[0] == 0.0 && v[1] == 0.0 && v[2] == 0.0;
+    return column_value_is_good(v[0]) && column_value_is_good(v[1]) && column_value_is_good(v[2]) &&
+           (may_be_zero || !is_zero);
 }
 
 CHROMA2_HOST_DEVICE bool
 wavelength_is_good(double wavelength_nm)
 {
-    return column_value_is_good(wavelength_nm) & ((float)wavelength_nm > 0.0f);
+    return column_value_is_good(wavelength_nm) && (float)wavelength_nm > 0.0f;
 }
 
 /** Makes it a unit vector unless it is zero. Scaled, so that no length over- or underflows. */

@@ -17,7 +17,7 @@
 #include "stages/batch_view.h"
 #include "support/splitmix.h"
 
-enum { N_COLUMNS = 11, MAX_RUNS = 100 };
+enum { N_COLUMNS = 11, MAX_RUNS = 1000 };
 
 #define MUST(call)                                                                                 \
     do {                                                                                           \
