@@ -174,7 +174,7 @@ cuda_defaults(const backend_context *self)
 static uint32_t
 cuda_default_slots(const backend_context *self)
 {
-    return 32768u * self->n_multiprocessors;
+    return 65536u * self->n_multiprocessors;
 }
 
 static uint32_t

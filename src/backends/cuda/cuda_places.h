@@ -97,7 +97,8 @@ warp_serve_places(const cuda_view *whole, const place_store *store, uint32_t pla
     if (gets || (state == PLACE_HAS_HIT && !wants)) {
         step_search search;
         const bool has_search = lane_begin(whole, &store->photons, place, &p, &search);
-        store->hits[place] = float_bits(search.ray.t_max);
+        store->hits[place] = has_search ? float_bits(search.ray.t_max) : 0u;
+        store->hits[store->photons.n_places + place] = NO_PRIMITIVE;
         after = has_search ? PLACE_READY : PLACE_HAS_HIT;
     }
     __syncwarp();

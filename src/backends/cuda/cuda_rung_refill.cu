@@ -65,6 +65,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
             step_search search;
             const bool has_search = lane_begin(&whole, &store, place, &p, &search);
             state = LANE_HAS_HIT;
+            walk.search.placement = NO_PRIMITIVE;
             if (has_search) {
                 ray = search.ray;
                 walk = quant_walk_make(
