@@ -32,7 +32,7 @@ typedef struct chroma2_session_options {
                                // GPU a quarter of what is free, 16 GiB at most
     const char *physics;       // "chroma" (default) or "precise"
     const char *switches;      // "timing=1 mirror_polarization=0": single switches over the preset
-    uint32_t threads;          // workers, default: all cores
+    uint32_t threads;          // workers, default: all cores; half as many, 2 to 8, pack arrays
     uint32_t chunk_size;       // photons a worker claims at most, default 1024, on a GPU 128
     uint64_t queue_capacity;   // photons alive at once, default: what memory_bytes allows
     uint32_t microsteps;       // steps before a photon goes back to the ring, default 1000, on a GPU 8

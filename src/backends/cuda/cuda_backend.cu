@@ -202,12 +202,12 @@ cuda_copy_helpers(const backend_context *self)
 }
 
 static uint64_t
-cuda_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events)
+cuda_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events, uint32_t n_staged)
 {
     (void)self;
     return cuda_rows_device_bytes(n_rows, n_events) + CUDA_HEAP_BYTES +
            (uint64_t)n_events * (CUDA_CELL_BYTES + sizeof(uint64_t)) +
-           sizeof(float) * CUDA_MAX_ORDERS * CUDA_STAGED_PHOTONS * STAGED_MAX_FLOATS;
+           sizeof(float) * CUDA_MAX_ORDERS * n_staged * STAGED_MAX_FLOATS;
 }
 
 static int32_t
@@ -256,6 +256,7 @@ cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan
     REQUIRE(!self->is_resident || self->rung->can_stay, CHROMA2_INVALID_ARGUMENT,
         "session.lifetime is \"session\" and session.kernel is \"%s\", which ends with its epoch",
         self->rung->name);
+    self->staged_floats = (size_t)choices->n_staged * STAGED_MAX_FLOATS;
     TRY(cuda_link_create(self));
     self->status->free_slots = view->n_slots - MAX_LINEAGE_LEVELS;
     TRY(cuda_rows_create(self));
