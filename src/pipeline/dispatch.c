@@ -131,12 +131,11 @@ rows_place(orchestrator *self, event_run *run, const block_rows *taken)
     if (run->early == NULL) {
         run->early = calloc(run->n_open_blocks, sizeof *run->early);
         if (run->early == NULL) {
-            return error_set(CHROMA2_OUT_OF_MEMORY, "no host memory for rows of event %u",
-                run->event_id);
+            return error_set(
+                CHROMA2_OUT_OF_MEMORY, "no host memory for rows of event %u", run->event_id);
         }
     }
-    return row_runs_add(
-        &run->early[taken->block], &taken->rows, self->column_memory, self->crew);
+    return row_runs_add(&run->early[taken->block], &taken->rows, self->column_memory, self->crew);
 }
 
 /** Resolves the future of an event that is over: with its result, or with what went wrong. */
