@@ -28,17 +28,17 @@ typedef struct chroma2_session_options {
     uint32_t n_devices;     // 0: one, CHROMA2_DEVICE_ANY
     const int32_t *devices; // [n_devices] CHROMA2_DEVICE_*, or GPU numbers
     uint64_t seed;
-    uint64_t memory_bytes;   // pages + rings + staging, >= 64 MiB; default 256 MiB, on a
-                             // GPU a quarter of what is free, 8 GiB at most
-    const char *physics;     // "chroma" (default) or "precise"
-    const char *switches;    // "timing=1 mirror_polarization=0": single switches over the preset
-    uint32_t threads;        // workers, default: all cores
-    uint32_t chunk_size;     // photons a worker claims at most, default 1024, on a GPU 128
-    uint64_t queue_capacity; // photons alive at once, default: what memory_bytes allows
-    uint32_t microsteps; // steps before a photon goes back to the ring, default 1000, on a GPU 8
-    uint32_t tree;       // 0: the backend's best; 1 brute force; 4, 8: width; 14, 18: with
-                         // boxes on a grid
-    uint32_t no_cull;    // 1: searches are not limited by the free path (same bytes, slower)
+    uint64_t memory_bytes;     // pages + rings + staging, >= 64 MiB; default 256 MiB, on a
+                               // GPU a quarter of what is free, 16 GiB at most
+    const char *physics;       // "chroma" (default) or "precise"
+    const char *switches;      // "timing=1 mirror_polarization=0": single switches over the preset
+    uint32_t threads;          // workers, default: all cores; half as many, 2 to 8, pack arrays
+    uint32_t chunk_size;       // photons a worker claims at most, default 1024, on a GPU 128
+    uint64_t queue_capacity;   // photons alive at once, default: what memory_bytes allows
+    uint32_t microsteps;       // steps before a photon goes back to the ring, default 1000, on a GPU 8
+    uint32_t tree;             // 0: the backend's best; 1 brute force; 4, 8: width; 14, 18: with
+                               // boxes on a grid
+    uint32_t no_cull;          // 1: searches are not limited by the free path (same bytes, slower)
     uint32_t events_in_flight; // events with an open slot, [1, 65535], default 1024
     uint32_t open_blocks;      // blocks of an event open at once, default 4, on a GPU 32
     uint32_t secondaries;      // 1: lineage columns even if the scene cannot make secondaries
@@ -48,7 +48,8 @@ typedef struct chroma2_session_options {
     uint32_t weights;          // 1: events may use weights: a column more for every photon
     uint32_t epoch_us;         // length of an epoch of the GPU, default 4000
     const char *kernel; // how photons are brought to the GPU's lanes: "thread", "chunk", "refill",
-                        // "pool", "wavefront", "specialized". Same bytes, other speed
+                        // "pool", "wavefront", "specialized", "hybrid" (the default). Same bytes,
+                        // other speed
     const char *lifetime;     // of the GPU's kernel: "epoch" or "session"
     uint64_t pinned_bytes;    // of memory_bytes, for results with keep_pinned: 256 KiB, some 3,000
                               // hits, each. Default: what the rest leaves, at most 1/32

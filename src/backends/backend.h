@@ -31,6 +31,7 @@ typedef struct backend_choices {
     const char *kernel, *lifetime;
     uint32_t epoch_us; // 0: the default
     uint32_t tree;     // enum tree_kind, of all scenes
+    uint32_t n_staged; // most photons of an order with columns
 } backend_choices;
 
 /** What suits a backend where the user has no wish. */
@@ -80,13 +81,16 @@ typedef struct backend_ops {
     uint32_t (*n_threads)(const backend_context *self);
     backend_defaults (*defaults)(const backend_context *self);
     uint32_t (*default_slots)(const backend_context *self);
-    uint32_t (*order_photons)(const backend_context *self);  // best size of orders from sources
-    uint32_t (*staged_photons)(const backend_context *self); // and of those with columns
-    uint32_t (*copy_helpers)(const backend_context *self);   // threads that may help to copy rows
+    uint32_t (*order_photons)(const backend_context *self); // best size of orders from sources
+    uint32_t (*staged_photons)(
+        const backend_context *self); // and of those with columns, if memory allows
+    uint32_t (*copy_helpers)(const backend_context *self); // threads that may help to copy rows
     /** Whether threads that wait may look for news some microseconds before they sleep. */
     bool (*may_stay_awake)(const backend_context *self);
-    /** Memory beyond the view's that it will take for so many rows and events in flight. */
-    uint64_t (*own_bytes)(const backend_context *self, uint32_t n_rows, uint32_t n_events);
+    /** Memory beyond the view's that it will take for so many rows, events in flight, and photons of
+     *  an order with columns. */
+    uint64_t (*own_bytes)(
+        const backend_context *self, uint32_t n_rows, uint32_t n_events, uint32_t n_staged);
     /** Names of kernels and lifetimes, comma by comma, the default first. */
     const char *(*kernels)(const backend_context *self);
     const char *(*lifetimes)(const backend_context *self);

@@ -136,7 +136,7 @@ block_left(const event_run *run)
     return n_left < n_block ? n_left : n_block;
 }
 
-/** On an ingestion thread: packs the columns of an order, then publishes it. */
+/** Mostly on an ingestion thread: packs the columns of an order, then publishes it. */
 static void
 order_pack(void *context)
 {
@@ -152,6 +152,21 @@ order_pack(void *context)
         (uint64_t)order->n * staged_floats(order->columns) * sizeof(float));
     self->ops->order_publish(self->backend, task->order_index, order);
     self->ops->link_flush(self->backend);
+}
+
+/** The most photons of an event's orders. Arrays are cut so that all ingestion threads have some. */
+static uint32_t
+order_size(const orchestrator *self, const event_run *run)
+{
+    if (run->ids != NULL) {
+        return ORDER_IDS;
+    }
+    if (!run->has_batch) {
+        return self->ops->order_photons(self->backend);
+    }
+    const uint64_t share = run->n_photons / (2 * ingest_crew_n_lanes(self->ingest)) + 1;
+    const uint64_t least = share > LEAST_STAGED ? share : (uint64_t)LEAST_STAGED;
+    return least < self->staged_photons ? (uint32_t)least : self->staged_photons;
 }
 
 /** Makes one order of an event, if it can. */
@@ -180,9 +195,7 @@ order_issue(orchestrator *self, event_run *run)
         }
     }
     const uint64_t left = block_left(run);
-    const uint32_t n_most = run->ids != NULL ? (uint32_t)ORDER_IDS
-                            : run->has_batch ? self->ops->staged_photons(self->backend)
-                                             : self->ops->order_photons(self->backend);
+    const uint32_t n_most = order_size(self, run);
     const uint32_t n = left < n_most ? (uint32_t)left : n_most;
     const uint32_t index = self->free_orders[--self->n_free_orders];
     photon_order *const order = &self->orders[index];
@@ -213,9 +226,12 @@ order_issue(orchestrator *self, event_run *run)
     task->owner = self;
     task->run = run;
     task->order_index = index;
-    task->lane = self->n_ingested++ % N_INGEST_STREAMS;
-    if (stream_submit(self->ingest_streams[task->lane], order_pack, task) != CHROMA2_OK) {
-        order_pack(task); // no memory for the task: pack it here
+    task->lane = self->n_ingested % ingest_crew_n_lanes(self->ingest);
+    if (n <= PACKED_AT_ONCE ||
+        ingest_crew_submit(self->ingest, task->lane, order_pack, task) != CHROMA2_OK) {
+        order_pack(task); // few, or no memory for the task
+    } else {
+        ++self->n_ingested;
     }
     return is_last ? ISSUED_LAST : ISSUED;
 }
@@ -290,10 +306,8 @@ admission_try(orchestrator *self)
 static void
 admission_park(orchestrator *self)
 {
-    for (int i = 0; i < N_INGEST_STREAMS; ++i) {
-        if (stream_wait(self->ingest_streams[i]) != CHROMA2_OK) {
-            check_failed(__FILE__, __LINE__, "ingestion threads");
-        }
+    if (ingest_crew_wait(self->ingest) != CHROMA2_OK) {
+        check_failed(__FILE__, __LINE__, "ingestion threads");
     }
     self->n_issuing = 0;
     atomic_store_release_u32(&self->is_admission_parked, 1u);

@@ -6,6 +6,7 @@
 #include "pipeline/event_image.h"
 #include "pipeline/event_sources.h"
 #include "pipeline/future.h"
+#include "pipeline/ingest_crew.h"
 #include "pipeline/result.h"
 #include "pipeline/row_runs.h"
 #include "stages/stage_view.h"
@@ -62,6 +63,7 @@ typedef struct event_run_context {
     uint32_t scene_index, event_id;
     uint64_t session_seed;
     column_pool *columns; // for results
+    ingest_crew *crew;    // helps to check batches
     bool has_kin;         // pages have the columns that secondaries need
     bool has_weight;      // and those of weights
     int32_t batch_device; // whose memory photons may lie in, CHROMA2_HOST_MEMORY: only the host's

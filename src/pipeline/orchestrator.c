@@ -84,8 +84,8 @@ trace_start(orchestrator *self)
     TRY(timeline_create(self->options.trace_path, &self->times));
     timeline_name_lane(self->times, TIMELINE_ADMISSION, "admission", -1);
     timeline_name_lane(self->times, TIMELINE_DISPATCH, "dispatch", -1);
-    for (int i = 0; i < N_INGEST_STREAMS; ++i) {
-        timeline_name_lane(self->times, TIMELINE_INGEST + (uint32_t)i, "ingestion", i);
+    for (uint32_t i = 0; i < ingest_crew_n_lanes(self->ingest); ++i) {
+        timeline_name_lane(self->times, TIMELINE_INGEST + i, "ingestion", (int)i);
     }
     backend_lanes_name(self);
     TRY(metrics_bus_subscribe(self->bus, gauges_trace, self, TRACE_GAUGES_NS, &subscription));
@@ -97,20 +97,6 @@ static chroma2_status
 read_metrics(void *context, metrics_reading *out_reading)
 {
     return orchestrator_metrics(context, out_reading);
-}
-
-static chroma2_status
-ingest_start(orchestrator *self)
-{
-    chroma2_status status = CHROMA2_OK;
-    const uint32_t n_by_role[STREAM_ROLE_COUNT] = {[STREAM_COPY_IN] = N_INGEST_STREAMS};
-    TRY(stream_host_create(N_INGEST_STREAMS, &self->ingest_host));
-    TRY(stream_pool_create(stream_host_ops(self->ingest_host), n_by_role, &self->ingest_pool));
-    for (int i = 0; i < N_INGEST_STREAMS; ++i) {
-        TRY(stream_pool_lend(self->ingest_pool, STREAM_COPY_IN, &self->ingest_streams[i]));
-    }
-out:
-    return status;
 }
 
 /** Tables by event slot, on the host. */
@@ -134,10 +120,10 @@ tables_make(orchestrator *self)
         self->free_orders[i] = N_ORDERS - 1 - i;
     }
     self->n_free_orders = N_ORDERS;
-    // some are always left to events that come later
-    self->most_orders = 2 + 2 * self->ops->n_threads(self->backend);
-    self->most_packed = self->most_orders < 3 * N_ORDERS / 4 ? self->most_orders : 3 * N_ORDERS / 4;
-    self->most_orders = self->most_orders < N_ORDERS / 4 ? self->most_orders : N_ORDERS / 4;
+    const uint32_t n_wanted = 2 + 2 * self->ops->n_threads(self->backend);
+    const uint32_t n_most = N_ORDERS - SPARE_ORDERS;
+    self->most_packed = n_wanted < n_most ? n_wanted : n_most;
+    self->most_orders = n_wanted < N_ORDERS / 4 ? n_wanted : N_ORDERS / 4;
     self->may_stay_awake = self->ops->may_stay_awake(self->backend);
     TRY(column_pool_create(self->options.memory_bytes / 4, &self->column_memory));
     TRY(copy_crew_create(self->ops->copy_helpers(self->backend), &self->crew));
@@ -174,6 +160,7 @@ threads_start(orchestrator *self)
         self->options.lifetime != NULL ? self->options.lifetime : "default",
         self->options.epoch_us,
         self->scenes.tree,
+        self->staged_photons,
     };
     TRY(backend_choice_check("kernel", choices.kernel, self->ops->kernels(self->backend)));
     TRY(backend_choice_check("lifetime", choices.lifetime, self->ops->lifetimes(self->backend)));
@@ -243,7 +230,7 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     TRY(tables_make(self));
     TRY(scene_use(self, scene, &self->scene_index)); // the session itself is its user
     view_set_options(self, physics);
-    TRY(ingest_start(self));
+    TRY(ingest_crew_create(self->options.threads, &self->ingest));
     TRY(trace_start(self));
     TRY(threads_start(self));
     *out_orchestrator = self;
@@ -349,8 +336,7 @@ orchestrator_destroy(orchestrator *self)
         return;
     }
     scene_table_reset(&self->scenes);
-    stream_pool_destroy(self->ingest_pool);
-    stream_host_destroy(self->ingest_host);
+    ingest_crew_destroy(self->ingest);
     staging_arena_destroy(self->staging);
     for (uint32_t i = 0; i < self->n_rings; ++i) {
         queue_destroy(self->rings[i]);
@@ -430,6 +416,7 @@ context_make(orchestrator *self, const chroma2_event *event, event_run_context *
     out_context->scene = scene_view_of(scene);
     out_context->session_seed = self->options.seed;
     out_context->columns = self->column_memory;
+    out_context->crew = self->ingest;
     out_context->has_kin = self->has_kin;
     out_context->batch_device = self->ops->batch_device(self->backend);
     out_context->has_weight = self->has_weight;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "backends/backend.h"
+#include "pipeline/ingest_crew.h"
 #include "pipeline/mirror_pool.h"
 #include "pipeline/orchestrator.h"
 #include "pipeline/plan.h"
@@ -13,17 +14,17 @@
 #include "runtime/queue.h"
 #include "runtime/signal.h"
 #include "runtime/staging_arena.h"
-#include "runtime/stream_host.h"
-#include "runtime/stream_pool.h"
 #include "runtime/timeline.h"
 
 enum {
     ORDER_IDS = 4096, // photons of an order that lists their ids
     N_ORDERS = 64,
-    SLOTS_AT_ONCE = 64, // events that get theirs in one round of admission
-    MOST_ISSUING = 512, // events with a slot that still get orders
-    FEW_EVENTS = 8,     // submitted at once: their caller does a round of admission itself
-    N_INGEST_STREAMS = 2
+    SLOTS_AT_ONCE = 64,    // events that get theirs in one round of admission
+    MOST_ISSUING = 512,    // events with a slot that still get orders
+    FEW_EVENTS = 8,        // submitted at once: their caller does a round of admission itself
+    SPARE_ORDERS = 8,      // one event leaves so many to others
+    PACKED_AT_ONCE = 1024, // so few photons admission packs itself: no thread has to wake up
+    LEAST_STAGED = 8192    // an array is cut into no smaller orders to share it among threads
 };
 
 /** One order being packed by an ingestion thread. */
@@ -45,11 +46,10 @@ struct orchestrator {
     arena *device;          // pages, rings, rows, tables: for the session's life
     staging_arena *staging; // packed photons on their way in
     mirror_pool *mirrors;   // for results with keep_pinned; has the backend once it is there
-    stream_host *ingest_host;
-    stream_pool *ingest_pool;
-    stream *ingest_streams[N_INGEST_STREAMS];
-    metrics *numbers;     // the stages', in the backend's memory
-    metrics *own_numbers; // the pipeline's, on the host; readings are the sum of both
+    ingest_crew *ingest;
+    uint32_t staged_photons; // that an order with columns may have
+    metrics *numbers;        // the stages', in the backend's memory
+    metrics *own_numbers;    // the pipeline's, on the host; readings are the sum of both
     metrics_view own_metrics;
     metrics_bus *bus;
     timeline *times; // NULL: no trace is kept

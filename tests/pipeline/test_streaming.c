@@ -197,7 +197,9 @@ unsorted_blocks_bring_all_rows(void **state)
     assert_int_equal(count_rows(&whole, expected), CHROMA2_OK);
     assert_int_equal(reader.next_photon, whole.next_photon);
     assert_memory_equal(reader.next_row, whole.next_row, sizeof whole.next_row);
-    assert_true(reader.n_calls > 1); // they do not wait for the end
+    if (events_device() == CHROMA2_DEVICE_CPU) { // a GPU runs all of so few at once
+        assert_true(reader.n_calls > 1); // they do not wait for the end
+    }
     chroma2_result_destroy(expected);
     chroma2_session_destroy(session);
 }

@@ -57,7 +57,7 @@ RUNG_SETTINGS = [
     ("epoch_us=1 block_log2=7", 10),
     ("weights=1", 2),
 ]
-RUNGS = ["thread", "chunk", "refill", "pool", "wavefront", "specialized"]
+RUNGS = ["thread", "chunk", "refill", "pool", "wavefront", "specialized", "hybrid"]
 DEVICE_SETTINGS = [
     ("kernel=chunk chunk=32 microsteps=1", 4),
     ("kernel=chunk chunk=128 microsteps=8", 2),

@@ -307,7 +307,7 @@ ring_check(const queue_view *ring, uint64_t *cells)
     n_wrong += control.avail != N_INDICES || control.tail - control.head != N_INDICES;
     for (uint64_t at = control.head; at < control.tail; ++at) {
         const uint64_t cell = cells[at & ((1u << LOG2_CAPACITY) - 1u)];
-        const uint32_t index = (uint32_t)cell;
+        const uint32_t index = (uint32_t)cell & ~QUEUE_FRESH;
         n_wrong += cell >> 32 != (uint32_t)(at >> LOG2_CAPACITY) + 1u || index >= N_INDICES ||
                    seen[index]++ != 0;
     }

@@ -153,11 +153,12 @@ cuda_n_threads(const backend_context *self)
     return self->n_multiprocessors;
 }
 
-/** A quarter of the memory that is free, 8 GiB at most: room for every lane many times over. */
+/** A quarter of the memory that is free, 16 GiB at most: room for all slots, and for the rows of all
+ *  their photons, so that blocks whose last photon goes on for long hold up nothing. */
 static backend_defaults
 cuda_defaults(const backend_context *self)
 {
-    const uint64_t most = (uint64_t)8 << 30;
+    const uint64_t most = (uint64_t)16 << 30;
     const uint64_t least = (uint64_t)512 << 20;
     backend_defaults defaults;
     size_t n_free = 0;
@@ -196,7 +197,9 @@ cuda_staged_photons(const backend_context *self)
 static uint32_t
 cuda_copy_helpers(const backend_context *self)
 {
-    return self->has_spare_cores ? 3u : 0u;
+    (void)self;
+    const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return n_cores >= 16 ? 7u : (n_cores >= 8 ? 3u : 0u);
 }
 
 /** Cores that would be idle may as well look for news. */
@@ -207,12 +210,12 @@ cuda_may_stay_awake(const backend_context *self)
 }
 
 static uint64_t
-cuda_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events)
+cuda_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events, uint32_t n_staged)
 {
     (void)self;
     return cuda_rows_device_bytes(n_rows, n_events) + CUDA_HEAP_BYTES +
            (uint64_t)n_events * (CUDA_CELL_BYTES + sizeof(uint64_t)) +
-           sizeof(float) * CUDA_MAX_ORDERS * CUDA_STAGED_PHOTONS * STAGED_MAX_FLOATS;
+           sizeof(float) * CUDA_MAX_ORDERS * n_staged * STAGED_MAX_FLOATS;
 }
 
 static int32_t
@@ -261,6 +264,7 @@ cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan
     REQUIRE(!self->is_resident || self->rung->can_stay, CHROMA2_INVALID_ARGUMENT,
         "session.lifetime is \"session\" and session.kernel is \"%s\", which ends with its epoch",
         self->rung->name);
+    self->staged_floats = (size_t)choices->n_staged * STAGED_MAX_FLOATS;
     TRY(cuda_link_create(self));
     self->status->free_slots = view->n_slots - MAX_LINEAGE_LEVELS;
     TRY(cuda_rows_create(self));

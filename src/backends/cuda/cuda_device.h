@@ -42,6 +42,13 @@ device_read_mapped(const uint32_t *word)
     return value;
 }
 
+/** Brings a line of global memory near. */
+static __device__ __forceinline__ void
+device_prefetch(const void *address)
+{
+    asm volatile("prefetch.global.L1 [%0];" : : "l"(__cvta_generic_to_global(address)));
+}
+
 /** Adds to a word of shared memory; returns it as it was. */
 static __device__ __forceinline__ uint32_t
 shared_fetch_add(uint32_t *word, uint32_t amount)

@@ -425,8 +425,8 @@ kernel_status(const __grid_constant__ cuda_view whole)
     }
     status->free_slots = queue_depth(&view->free);
     __threadfence(); // a propagate that stays gives a slot back after its row and its block
-    status->n_rows_left =
-        whole.rows.plan->n_left + queue_depth(&view->row_ready) + queue_depth(&view->block_done);
+    status->n_rows_left = whole.rows.plan->n_left + whole.rows.plan->n_unready +
+                          queue_depth(&view->row_ready) + queue_depth(&view->block_done);
     stage_times_add(&view->metrics, whole.plan);
     settle_orders(view, whole.plan, status);
     status->active = queue_depth(&view->active);
@@ -467,15 +467,15 @@ out:
 }
 
 /** Captures all stages of an epoch.
- *  enqueue  propagate; NULL: it is elsewhere */
+ *  enqueue  propagate; NULL: it is elsewhere
+ *  wide     blocks of the other wide kernels */
 static chroma2_status
 graph_capture(backend_context *self,
-    chroma2_status (*enqueue)(backend_context *self, cudaStream_t stream), cudaGraph_t *out_graph,
-    cudaGraphExec_t *out_exec)
+    chroma2_status (*enqueue)(backend_context *self, cudaStream_t stream), uint32_t wide,
+    cudaGraph_t *out_graph, cudaGraphExec_t *out_exec)
 {
     chroma2_status status = CHROMA2_OK;
     cudaStream_t stream = self->epoch_stream;
-    const uint32_t wide = self->n_multiprocessors * 8u;
     CUDA_TRY(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
     CUDA_TRY(cuda_launch(kernel_commands, 1, STAGE_THREADS, COMMANDS_AT_ONCE * sizeof(cuda_command),
         stream, self->view));
@@ -501,12 +501,14 @@ chroma2_status
 cuda_epoch_capture(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
+    const uint32_t n_each = self->n_multiprocessors;
     TRY(epoch_touch());
     TRY(self->rung->prepare(self));
-    TRY(graph_capture(
-        self, self->is_resident ? NULL : self->rung->enqueue, &self->graph, &self->graph_exec));
+    TRY(graph_capture(self, self->is_resident ? NULL : self->rung->enqueue, 8u * n_each,
+        &self->graph, &self->graph_exec));
     if (!self->is_resident && self->rung->enqueue_few != NULL) {
-        TRY(graph_capture(self, self->rung->enqueue_few, &self->few_graph, &self->few_exec));
+        TRY(graph_capture(
+            self, self->rung->enqueue_few, n_each, &self->few_graph, &self->few_exec));
     }
     TRY(cuda_rows_capture(self));
 out:

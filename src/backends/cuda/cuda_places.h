@@ -66,8 +66,7 @@ place_end(const cuda_view *whole, const place_store *store, uint32_t place, phot
     search.t = bits_float(store->hits[place]);
     search.placement = store->hits[n + place];
     search.face = store->hits[2 * n + place];
-    const trace_hit hit = trace_search_hit(&search);
-    return lane_end(whole, &store->photons, place, &hit, out_p);
+    return lane_end(whole, &store->photons, place, &search, out_p);
 }
 
 /** Serves a place of each lane: ends the step of a photon that has its hit, sends it away if it

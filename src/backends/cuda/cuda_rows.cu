@@ -26,14 +26,15 @@ kernel_rows_claim(const __grid_constant__ cuda_view whole)
         plan->has_room = whole.control->has_room;
         plan->batch = whole.control->batch;
         plan->n_slots = whole.control->n_event_slots;
-        plan->n_new = plan->n_chosen = plan->n_spilled = plan->n_left = plan->n_unready = 0;
+        plan->n_new = plan->n_chosen = plan->n_spilled = 0;
         plan->n_segments = plan->n_due = plan->n_kept = 0;
         plan->ones_high = plan->ones_low = plan->zeros_high = plan->zeros_low = 0;
         for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
             plan->n_of_table[table] = 0;
         }
         claim[0] = claim[1] = 0;
-        if (plan->has_room != 0) {
+        if (plan->has_room != 0) { // else what was left last time still is
+            plan->n_left = plan->n_unready = 0;
             claim[1] = queue_pop_claim(&view->block_done, rows->n_entries, &claim[0]);
         }
         claim[2] = atomic_load_relaxed_u64(&view->row_ready.control->tail);

@@ -19,7 +19,7 @@
 #ifndef REFILL_LANES
 #define REFILL_LANES 8
 #endif
-enum { WAVES = 8, WAVE_THREADS = 128, WAVE_WARPS = WAVE_THREADS / 32, CLAIM_RAYS = 128 };
+enum { WAVES = 8, WAVE_THREADS = 128, WAVE_WARPS = WAVE_THREADS / 32, CLAIM_RAYS = 64 };
 
 /** What a slot's photon must remember between the kernels of a step. */
 typedef struct __align__(16) wave_record
@@ -126,18 +126,35 @@ typedef struct wave_claim {
     uint32_t next, end;
 } wave_claim;
 
+/** Brings what a step needs of a slot near. */
+static __device__ __forceinline__ void
+wave_prefetch(const cuda_view *whole, const wave_memory *memory, uint32_t slot, bool has_shading)
+{
+    const photon_columns *const columns =
+        (const photon_columns *)photon_page_of(&whole->stage.photons, slot);
+    device_prefetch(memory->records + slot);
+    device_prefetch(&columns->half[0][slot % PHOTON_PAGE_SLOTS]);
+    if (has_shading) {
+        device_prefetch(&columns->half[1][slot % PHOTON_PAGE_SLOTS]);
+    }
+}
+
 /** Claims more of the list if the claim is used up; false: there is no more. */
 static __device__ __forceinline__ bool
-wave_claim_more(cuda_plan *plan, wave_claim *claim, uint32_t n)
+wave_claim_more(const cuda_view *whole, const wave_memory *memory, const uint32_t *list,
+    wave_claim *claim, uint32_t n)
 {
     if (claim->next == claim->end && claim->next < n) {
         uint32_t next = 0;
         if (warp_lane() == 0) {
-            next = atomic_fetch_add_relaxed_u32(&plan->wave[WAVE_NEXT], CLAIM_RAYS);
+            next = atomic_fetch_add_relaxed_u32(&whole->plan->wave[WAVE_NEXT], CLAIM_RAYS);
         }
         next = __shfl_sync(WARP_ALL, next, 0);
         claim->next = next < n ? next : n;
         claim->end = n - claim->next < CLAIM_RAYS ? n : claim->next + CLAIM_RAYS;
+        for (uint32_t i = claim->next + warp_lane(); i < claim->end; i += 32) {
+            wave_prefetch(whole, memory, list[i], false);
+        }
     }
     return claim->next < claim->end;
 }
@@ -177,7 +194,7 @@ __launch_bounds__(WAVE_THREADS, SEARCH_EACH)
     for (;;) {
         const uint32_t idle = __ballot_sync(WARP_ALL, walk.next == BVH_EMPTY);
         if ((__popc(idle) >= REFILL_LANES || claim.end == 0) &&
-            wave_claim_more(whole.plan, &claim, n)) {
+            wave_claim_more(&whole, &memory, list, &claim, n)) {
             const uint32_t i = claim.next + warp_rank(idle);
             if (walk.next == BVH_EMPTY && i < claim.end) {
                 slot = list[i];
@@ -280,18 +297,22 @@ __launch_bounds__(WAVE_THREADS, SHADE_EACH)
     uint32_t *const list = memory.list[parity ^ 1u];
     uint32_t *const count = &plan->wave[WAVE_COUNT + (parity ^ 1u)];
     const trace_work none = {0, 0};
+    const uint32_t *const now = memory.list[parity];
+    const uint32_t first = blockIdx.x * blockDim.x + threadIdx.x;
+    uint32_t next_slot = first < n ? now[first] : 0u;
     for (uint32_t base = blockIdx.x * blockDim.x + (threadIdx.x & ~31u); base < n; base += stride) {
         const uint32_t i = base + warp_lane();
+        const uint32_t slot = next_slot;
         uint32_t outcome = 0;
-        uint32_t slot = 0;
         photon p;
+        next_slot = i + stride < n ? now[i + stride] : 0u; // for the prefetch below
         if (i < n) {
-            slot = memory.list[parity][i];
             const wave_record record = memory.records[slot];
             p = photon_load(&view->photons, slot);
             outcome = wave_end(&whole, &record, slot, &p);
         }
         __syncwarp();
+        wave_prefetch(&whole, &memory, next_slot, true);
         const bool goes_on = i < n && (outcome & PROPAGATE_END_MASK) == PROPAGATE_GOES_ON;
         if (goes_on) {
             photon_store(&view->photons, slot, &p);

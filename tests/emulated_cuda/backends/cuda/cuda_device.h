@@ -33,6 +33,11 @@ device_read_mapped(const uint32_t *word)
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
+static inline void
+device_prefetch(const void *)
+{
+}
+
 static inline uint32_t
 shared_fetch_add(uint32_t *word, uint32_t amount)
 {
