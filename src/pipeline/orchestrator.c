@@ -121,8 +121,9 @@ tables_make(orchestrator *self)
     }
     self->n_free_orders = N_ORDERS;
     const uint32_t n_wanted = 2 + 2 * self->ops->n_threads(self->backend);
-    const uint32_t n_most = N_ORDERS - SPARE_ORDERS;
-    self->most_packed = n_wanted < n_most ? n_wanted : n_most;
+    const uint32_t n_most_packed =
+        N_ORDERS - SPARE_ORDERS; // some are left to events that come later
+    self->most_packed = n_wanted < n_most_packed ? n_wanted : n_most_packed;
     self->most_orders = n_wanted < N_ORDERS / 4 ? n_wanted : N_ORDERS / 4;
     self->may_stay_awake = self->ops->may_stay_awake(self->backend);
     TRY(column_pool_create(self->options.memory_bytes / 4, &self->column_memory));

@@ -19,12 +19,12 @@
 enum {
     ORDER_IDS = 4096, // photons of an order that lists their ids
     N_ORDERS = 64,
+    SPARE_ORDERS = 8,      // one event leaves so many to others
+    PACKED_AT_ONCE = 1024, // so few photons admission packs itself: no thread has to wake up
+    LEAST_STAGED = 8192,   // an array is cut into no smaller orders to share it among threads
     SLOTS_AT_ONCE = 64,    // events that get theirs in one round of admission
     MOST_ISSUING = 512,    // events with a slot that still get orders
     FEW_EVENTS = 8,        // submitted at once: their caller does a round of admission itself
-    SPARE_ORDERS = 8,      // one event leaves so many to others
-    PACKED_AT_ONCE = 1024, // so few photons admission packs itself: no thread has to wake up
-    LEAST_STAGED = 8192    // an array is cut into no smaller orders to share it among threads
 };
 
 /** One order being packed by an ingestion thread. */

@@ -197,9 +197,8 @@ cuda_staged_photons(const backend_context *self)
 static uint32_t
 cuda_copy_helpers(const backend_context *self)
 {
-    (void)self;
     const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return n_cores >= 16 ? 7u : (n_cores >= 8 ? 3u : 0u);
+    return n_cores >= 16 ? 7u : (self->has_spare_cores ? 3u : 0u);
 }
 
 /** Cores that would be idle may as well look for news. */

@@ -37,6 +37,7 @@ enum {
     CUDA_READY_NS = 50000,   // and so long for news once there is nothing to do
     CUDA_GATHER_NS = 200000, // and photons on their way in, if one of so many slots would not be
     CUDA_GATHER_SLOTS = 16,  // used by those that are here
+    CUDA_READY_NS = 50000,   // and so long for news once there is nothing to do
     CUDA_PARK_NS = 1000000,  // a propagate that stays leaves after so long without photons
     CUDA_NAP_NS = 100000,    // and while it works the other stages look so often
     CUDA_RESERVE = 16        // of so many multiprocessors it leaves one to them

@@ -68,8 +68,8 @@ lane_begin(const cuda_view *whole, const lane_store *store, uint32_t place, phot
 /** Ends the step of the photon in a place. Returns its outcome, and the photon as it then is.
  *  found  not looked at if the event was cancelled: then there was no search */
 static __device__ __forceinline__ uint32_t
-lane_end(const cuda_view *whole, const lane_store *store, uint32_t place,
-    const trace_search *found, photon *out_p)
+lane_end(const cuda_view *whole, const lane_store *store, uint32_t place, const trace_search *found,
+    photon *out_p)
 {
     const stage_view *const view = &whole->stage;
     photon p = photon_pick_up(store->words, store->n_places, place);

@@ -267,7 +267,6 @@ cuda_order_publish(backend_context *self, uint32_t index, const photon_order *or
     if (status == CHROMA2_OK) {
         self->copies[self->n_copies].index = index;
         self->copies[self->n_copies++].slot = order->event_slot;
-        // its columns are there before the epoch under way has ended
         self->is_urgent = self->is_urgent || order->n <= CUDA_URGENT_PHOTONS;
     } else if (self->fault == CHROMA2_OK) {
         self->fault = status;
