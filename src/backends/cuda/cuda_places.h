@@ -98,6 +98,9 @@ warp_serve_places(const cuda_view *whole, const place_store *store, uint32_t pla
         const bool has_search = lane_begin(whole, &store->photons, place, &p, &search);
         store->hits[place] = float_bits(search.ray.t_max);
         after = has_search ? PLACE_READY : PLACE_HAS_HIT;
+        if (CHROMA2_UNLIKELY(!has_search)) {
+            store->hits[store->photons.n_places + place] = NO_PRIMITIVE;
+        }
     }
     __syncwarp();
     return after;

@@ -48,6 +48,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     quant_walk walk;
     trace_work work = {0, 0};
     walk.next = BVH_EMPTY;
+    walk.search.scene = view->scenes; // a photon of a cancelled event has no search, and no hit
     enum lane_state state = LANE_EMPTY;
     uint32_t slot = 0;
     uint32_t round = 0;
@@ -75,6 +76,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
             step_search search;
             const bool has_search = lane_begin(&whole, &store, place, &p, &search);
             state = LANE_HAS_HIT;
+            walk.search.placement = NO_PRIMITIVE;
             if (has_search) {
                 ray = search.ray;
                 walk = quant_walk_make(
