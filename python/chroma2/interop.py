@@ -134,7 +134,7 @@ def _from_capsule(lender: Any, capsule: Any, device: int) -> DeviceArray:
 
 
 def _signed(stride: int) -> int:
-    """A stride in bytes. CuPy divides one below 0 as if it were unsigned; the product undoes that."""
+    """A stride in bytes. CuPy divides one below 0 as an unsigned number: the product undoes that."""
     return (stride + 2**63) % 2**64 - 2**63
 
 
