@@ -8,14 +8,7 @@
  */
 #include "backends/cuda/cuda_lane.h"
 
-#ifndef SHADE_LANES
-#define SHADE_LANES 12
-#endif
-#ifndef BLOCKS_EACH
-#define BLOCKS_EACH 6
-#endif
-
-enum { BLOCK_THREADS = 128, BLOCK_WARPS = BLOCK_THREADS / 32 };
+enum { BLOCK_THREADS = 128, BLOCK_WARPS = BLOCK_THREADS / 32, BLOCKS_EACH = 4, SHADE_LANES = 12 };
 
 /** Lanes of a warp that take photons: where there are fewer photons than lanes, a photon that shares
  *  its warp with few others waits for few.
