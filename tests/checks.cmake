@@ -28,5 +28,6 @@ if(CHROMA2_OBJDUMP)
     set(must_fuse --must-fuse $<TARGET_OBJECTS:chroma2_stages_v3>)
   endif()
   chroma2_check(check_isa check_isa.py --objdump ${CHROMA2_OBJDUMP} ${must_fuse} --
-    $<TARGET_OBJECTS:chroma2_objects> $<TARGET_OBJECTS:chroma2_stages_baseline>)
+    $<TARGET_OBJECTS:chroma2_objects> $<TARGET_OBJECTS:chroma2_stages_baseline>
+    $<TARGET_OBJECTS:chroma2_loops_baseline>)
 endif()

@@ -63,7 +63,7 @@ class Session:
     seed            [0, 2^64): same seed, same light, on any device, with any options below
     physics         "chroma" (as Chroma did it) or "precise"
     switches        single switches over the preset: {"timing": 1}, or "timing=1 ..."
-    threads         worker threads; None: all cores
+    threads         worker threads; None: all cores. Half as many, 2 to 8, pack arrays
     memory_bytes    pages, rings and staging, >= 64 MiB; None: 256 MiB, on a GPU a quarter of what is
                     free, 8 GiB at most. The detector and the results come on top
     chunk_size      photons that a worker claims at most
@@ -74,7 +74,7 @@ class Session:
     cull            False searches beyond the free path: the same results, slower
     weights         room for events with use_weights or scatter_first: 4 bytes more a photon
     kernel          how photons are brought to a GPU's lanes: "thread", "chunk", "refill", "pool",
-                    "wavefront", "specialized"; None: the fastest known
+                    "wavefront", "specialized", "hybrid"; None: the fastest known
     lifetime        of a GPU's kernel: "epoch" (None), or "session"
     epoch_us        length of its epochs; None: 4000
     pinned_bytes    of memory_bytes, for results with keep_pinned: 256 KiB, some 3,000 hits, each;

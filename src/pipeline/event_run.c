@@ -163,7 +163,7 @@ run_copy_descriptor(event_run *self, const chroma2_event *event, const event_run
 
 /** Which of the event's photons run: a range of ids or chosen ones. */
 static chroma2_status
-run_choose_photons(event_run *self, const chroma2_event *event, int32_t batch_device,
+run_choose_photons(event_run *self, const chroma2_event *event, const event_run_context *context,
     uint64_t n_all, const uint64_t *ids, size_t n_ids)
 {
     chroma2_status status = CHROMA2_OK;
@@ -187,11 +187,12 @@ run_choose_photons(event_run *self, const chroma2_event *event, int32_t batch_de
                 "photon_ids holds %llu (the event has %llu photons)",
                 (unsigned long long)self->ids[i], (unsigned long long)n_all);
             if (self->has_batch) {
-                TRY(batch_check(&self->batch, batch_device, self->ids[i], 1));
+                TRY(batch_check(&self->batch, context->batch_device, NULL, self->ids[i], 1));
             }
         }
     } else if (self->has_batch) {
-        TRY(batch_check(&self->batch, batch_device, self->first_photon, self->n_photons));
+        TRY(batch_check(&self->batch, context->batch_device, context->crew, self->first_photon,
+            self->n_photons));
     }
     if (event->track_photons != NULL) {
         TRY(ids_copy(
@@ -217,7 +218,7 @@ event_run_create(const chroma2_event *event, const event_run_context *context, c
     self->accepted_ns = clock_now_ns();
     run_copy_descriptor(self, event, context);
     TRY(photons_build(event, context, &self->sources, &n_all));
-    TRY(run_choose_photons(self, event, context->batch_device, n_all, ids, n_ids));
+    TRY(run_choose_photons(self, event, context, n_all, ids, n_ids));
     TRY(result_create(context->columns, &self->result));
     if (self->on_block != NULL) {
         TRY(result_create(context->columns, &self->part));
@@ -300,9 +301,10 @@ event_run_destroy(event_run *self)
     }
     event_run_release_batch(self);
     event_sources_reset(&self->sources);
-    for (uint32_t i = 0; i < self->n_open_blocks; ++i) {
-        row_runs_reset(&self->blocks[i]);
+    for (uint32_t i = 0; self->early != NULL && i < self->n_open_blocks; ++i) {
+        row_runs_reset(&self->early[i]);
     }
+    free(self->early);
     chroma2_result_destroy(self->result);
     chroma2_result_destroy(self->part);
     event_image_destroy(self->image);

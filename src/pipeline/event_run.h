@@ -6,6 +6,7 @@
 #include "pipeline/event_image.h"
 #include "pipeline/event_sources.h"
 #include "pipeline/future.h"
+#include "pipeline/ingest_crew.h"
 #include "pipeline/result.h"
 #include "pipeline/row_runs.h"
 #include "stages/stage_view.h"
@@ -37,17 +38,17 @@ struct event_run {
     uint32_t slot;
     bool has_slot; // under the orchestrator's mutex
     uint32_t n_open_blocks;
-    uint64_t n_issued;      // photons ordered so far
-    uint64_t n_opened;      // blocks opened so far
-    bool is_block_open;     // the guard of block n_opened - 1 is held
-    struct event_run *next; // in the list of waiting events
+    uint64_t n_issued;       // photons ordered so far
+    uint64_t n_opened;       // blocks opened so far; final when has_all_blocks
+    uint32_t has_all_blocks; // atomic: no more will be opened
+    bool is_block_open;      // the guard of block n_opened - 1 is held
+    struct event_run *next;  // in the list of waiting events
 
     /* Dispatch's. */
     uint64_t n_closed; // atomic: blocks whose rows have left
-    bool has_all_blocks;
-    bool is_over; // under the orchestrator's mutex: its future is being resolved
+    bool is_over;      // under the orchestrator's mutex: its future is being resolved
     bool is_block_ended[MAX_OPEN_BLOCKS];
-    row_runs blocks[MAX_OPEN_BLOCKS]; // rows that came before their block's turn
+    row_runs *early; // [n_open_blocks] rows that came before their block's turn; NULL: none yet
     chroma2_result *result, *part;
     chroma2_status status;
     char error[512];
@@ -62,6 +63,7 @@ typedef struct event_run_context {
     uint32_t scene_index, event_id;
     uint64_t session_seed;
     column_pool *columns; // for results
+    ingest_crew *crew;    // helps to check batches
     bool has_kin;         // pages have the columns that secondaries need
     bool has_weight;      // and those of weights
     int32_t batch_device; // whose memory photons may lie in, CHROMA2_HOST_MEMORY: only the host's

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pipeline/ingest.h"
 
+#include <fenv.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/portable.h"
+#include "pipeline/batch_loops.h"
 #include "stages/batch_view.h"
 
 size_t
@@ -101,8 +103,23 @@ out:
     return status;
 }
 
+/** What is wrong with the first photon of a range that keeps some rule not. */
+static chroma2_status
+photons_explain(const chroma2_photon_batch *batch, uint64_t first, uint64_t n)
+{
+    chroma2_status status = CHROMA2_OK;
+    for (uint64_t i = first; i < first + n; ++i) {
+        if (!batch_photon_is_good(batch, i)) {
+            TRY(photon_check(batch, i, i));
+        }
+    }
+out:
+    return status;
+}
+
 chroma2_status
-batch_check(const chroma2_photon_batch *batch, int32_t device, uint64_t first, uint64_t n)
+batch_check(const chroma2_photon_batch *batch, int32_t device, ingest_crew *crew, uint64_t first,
+    uint64_t n)
 {
     chroma2_status status = CHROMA2_OK;
     REQUIRE(batch->size_bytes >= sizeof *batch, CHROMA2_INVALID_ARGUMENT,
@@ -124,22 +141,61 @@ batch_check(const chroma2_photon_batch *batch, int32_t device, uint64_t first, u
     REQUIRE(first <= batch->n && n <= batch->n - first, CHROMA2_INVALID_ARGUMENT,
         "photons [%llu, %llu) are asked of a batch of %llu", (unsigned long long)first,
         (unsigned long long)(first + n), (unsigned long long)batch->n);
-    for (uint64_t i = first; i < first + n && batch->device == CHROMA2_HOST_MEMORY; ++i) {
-        if (!batch_photon_is_good(batch, i)) {
-            TRY(photon_check(batch, i, i));
-        }
+    if (batch->device == CHROMA2_HOST_MEMORY && !ingest_crew_are_good(crew, batch, first, n)) {
+        fenv_t environment;
+        fegetenv(&environment);
+        fesetenv(FE_DFL_ENV);
+        status = photons_explain(batch, first, n);
+        fesetenv(&environment);
     }
 out:
     return status;
+}
+
+bool
+batch_is_good(const chroma2_photon_batch *batch, uint64_t first, uint64_t n)
+{
+    fenv_t environment;
+    fegetenv(&environment);
+    fesetenv(FE_DFL_ENV); // denormals on, round to nearest, whatever the caller has set
+    const bool answer = batch_loops_best()->are_good(batch, first, n);
+    fesetenv(&environment);
+    return answer;
 }
 
 void
 batch_pack(
     const chroma2_photon_batch *batch, uint64_t first, const uint64_t *ids, uint32_t n, float *out)
 {
-    for (uint32_t i = 0; i < n; ++i) {
-        batch_photon_pack(batch, ids != NULL ? ids[i] : first + i, i, n, out);
+    fenv_t environment;
+    fegetenv(&environment);
+    fesetenv(FE_DFL_ENV);
+    if (ids == NULL) {
+        batch_loops_best()->pack(batch, first, n, out);
     }
+    for (uint32_t i = 0; i < n && ids != NULL; ++i) {
+        batch_photon_pack(batch, ids[i], i, n, out);
+    }
+    fesetenv(&environment);
+}
+
+static const batch_loops *const loops_of[N_CPU_ISAS] = {
+#define X(isa, march) &batch_loops_##isa,
+    CPU_ISA_LIST(X)
+#undef X
+};
+
+const batch_loops *
+batch_loops_of(cpu_isa isa)
+{
+    return loops_of[isa];
+}
+
+const batch_loops *
+batch_loops_best(void)
+{
+    cpu_isa isa = CPU_ISA_baseline;
+    return cpu_isa_choose(&isa) == CHROMA2_OK ? loops_of[isa] : &batch_loops_baseline;
 }
 
 chroma2_status

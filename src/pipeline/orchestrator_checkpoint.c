@@ -84,7 +84,8 @@ pending_add_unsaved(pending_list *self, const chroma2_event *event, const chroma
         const uint64_t n_all = event->batch->n;
         const uint64_t first = event->first_photon < n_all ? event->first_photon : n_all;
         to->n_photons = event->n_photons < n_all - first ? event->n_photons : n_all - first;
-        TRY(batch_check(event->batch, CHROMA2_HOST_MEMORY, event->first_photon, to->n_photons));
+        TRY(batch_check(
+            event->batch, CHROMA2_HOST_MEMORY, NULL, event->first_photon, to->n_photons));
     }
 out:
     return status;

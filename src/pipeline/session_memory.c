@@ -9,7 +9,7 @@
 #include "runtime/photon_page.h"
 
 enum { MIRROR_OVERHEAD = 256 }; // of a lent buffer: its place in the pool
-enum { MIN_SLOTS = 64, MIN_ROWS = 256, MAX_ROWS = 1 << 23, N_SLOT_RINGS = 5 };
+enum { MIN_STAGED = 4096, MIN_SLOTS = 64, MIN_ROWS = 256, MAX_ROWS = 1 << 24, N_SLOT_RINGS = 5 };
 
 /** Smallest power of two that is not below n. */
 static uint64_t
@@ -36,15 +36,27 @@ rows_bytes(uint64_t n_rows)
     return n_rows * sizeof(row) + 2 * queue_size_bytes((uint32_t)n_rows);
 }
 
-/** Bytes of one staging buffer: the columns of one order. */
+/** Bytes of one staging buffer: the columns of one order of n photons. */
 static uint64_t
-staging_bytes(const orchestrator *self)
+staging_bytes(uint32_t n_photons)
 {
-    return sizeof(float) * STAGED_MAX_FLOATS * self->ops->staged_photons(self->backend);
+    return sizeof(float) * STAGED_MAX_FLOATS * n_photons;
+}
+
+/** How many photons with columns an order may have: what suits the backend, if a sixteenth of the
+ *  memory holds all orders. */
+static uint32_t
+staged_photons(const orchestrator *self)
+{
+    uint32_t n = self->ops->staged_photons(self->backend);
+    while (n > MIN_STAGED && N_ORDERS * staging_bytes(n) > self->options.memory_bytes / 16) {
+        n /= 2;
+    }
+    return n;
 }
 
 typedef struct memory_plan {
-    uint32_t n_slots, n_rows, n_staging, n_mirrors;
+    uint32_t n_slots, n_rows, n_staged, n_staging, n_mirrors;
     uint64_t events_bytes, staging_bytes, pinned_bytes, total_bytes;
 } memory_plan;
 
@@ -63,7 +75,8 @@ memory_plan_make(
 {
     chroma2_status status = CHROMA2_OK;
     const uint64_t budget = self->options.memory_bytes;
-    const uint64_t buffer = staging_bytes(self);
+    out_plan->n_staged = staged_photons(self);
+    const uint64_t buffer = staging_bytes(out_plan->n_staged);
     out_plan->events_bytes = events_bytes(self);
     out_plan->n_staging = budget / 16 / buffer < 4 ? 4u : (uint32_t)(budget / 16 / buffer);
     out_plan->n_staging = out_plan->n_staging < N_ORDERS ? out_plan->n_staging : N_ORDERS;
@@ -71,10 +84,10 @@ memory_plan_make(
     uint64_t n_rows = power_of_two_above(budget / 8 / sizeof(row)) / 2;
     n_rows = n_rows < MIN_ROWS ? MIN_ROWS : (n_rows > MAX_ROWS ? MAX_ROWS : n_rows);
     out_plan->n_rows = (uint32_t)n_rows;
-    const uint64_t fixed =
-        out_plan->events_bytes + out_plan->staging_bytes + rows_bytes(n_rows) +
-        self->ops->own_bytes(self->backend, (uint32_t)n_rows, self->options.events_in_flight) +
-        self->options.pinned_bytes;
+    const uint64_t fixed = out_plan->events_bytes + out_plan->staging_bytes + rows_bytes(n_rows) +
+                           self->ops->own_bytes(self->backend, (uint32_t)n_rows,
+                               self->options.events_in_flight, out_plan->n_staged) +
+                           self->options.pinned_bytes;
     uint64_t n_slots = self->options.queue_capacity;
     if (n_slots == 0) {
         n_slots = max_slots;
@@ -190,8 +203,9 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
     const uint32_t all_free[MAX_LINEAGE_LEVELS] = {1, 1, 1, 1};
     const mem_ops *const memory = arena_mem_ops(self->device);
     TRY(memory->copy_to_device(memory->context, view->reserve, all_free, sizeof all_free));
-    TRY(staging_arena_create(self->ops->staging(self->backend), "staging", staging_bytes(self),
-        plan.n_staging, &self->staging));
+    TRY(staging_arena_create(self->ops->staging(self->backend), "staging",
+        staging_bytes(plan.n_staged), plan.n_staging, &self->staging));
+    self->staged_photons = plan.n_staged;
     TRY(mirror_pool_create(self->ops, self->backend, plan.n_mirrors, &self->mirrors));
     view->n_slots = plan.n_slots;
     view->n_rows = plan.n_rows;

@@ -12,44 +12,11 @@
 
 enum { MAX_THREADS = 1024, IDLE_SPINS = 64 };
 
-static bool
-isa_is_supported(const char *isa)
-{
-#if defined(CHROMA2_X86_64)
-    __builtin_cpu_init();
-    if (strcmp(isa, "v3") == 0) {
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-               __builtin_cpu_supports("bmi2");
-    }
-    if (strcmp(isa, "v4") == 0) {
-        return isa_is_supported("v3") && __builtin_cpu_supports("avx512f") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    }
-#endif
-    return strcmp(isa, "baseline") == 0;
-}
-
-/** The best table this processor runs; CHROMA2_CPU=baseline|v3|v4 forces one. */
-static chroma2_status
-isa_choose(const cpu_stages **out_stages)
-{
-    chroma2_status status = CHROMA2_OK;
-    const char *const wish = getenv("CHROMA2_CPU");
-    *out_stages = NULL;
-#define X(isa, march)                                                                              \
-    if (wish != NULL && *wish != '\0' ? strcmp(wish, #isa) == 0 : isa_is_supported(#isa)) {        \
-        *out_stages = &cpu_stages_##isa;                                                           \
-    }
+static const cpu_stages *const stages_of[N_CPU_ISAS] = {
+#define X(isa, march) &cpu_stages_##isa,
     CPU_ISA_LIST(X)
 #undef X
-    REQUIRE(*out_stages != NULL, CHROMA2_INVALID_ARGUMENT,
-        "CHROMA2_CPU is \"%s\" (baseline, v3 and v4 exist on x86-64, baseline elsewhere)", wish);
-    REQUIRE(isa_is_supported((*out_stages)->isa), CHROMA2_NO_DEVICE,
-        "CHROMA2_CPU is \"%s\" (this processor lacks its instructions)", (*out_stages)->isa);
-out:
-    return status;
-}
+};
 
 static void
 cpu_close(backend_context *self)
@@ -69,15 +36,15 @@ cpu_open(int32_t device, uint32_t n_threads, backend_context **out_context)
     (void)device;
     chroma2_status status = CHROMA2_OK;
     backend_context *self = NULL;
-    const cpu_stages *stages = NULL;
+    cpu_isa isa = CPU_ISA_baseline;
     REQUIRE(n_threads <= MAX_THREADS, CHROMA2_INVALID_ARGUMENT, "threads is %u (at most %d)",
         n_threads, (int)MAX_THREADS);
-    TRY(isa_choose(&stages));
+    TRY(cpu_isa_choose(&isa));
     self = calloc(1, sizeof *self);
     REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for the CPU backend");
     TRY(wake_signal_init(&self->work));
     const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
-    self->stages = stages;
+    self->stages = stages_of[isa];
     self->n_threads = n_threads != 0 ? n_threads : (n_cores > 0 ? (uint32_t)n_cores : 1u);
     self->threads = calloc(self->n_threads, sizeof *self->threads);
     self->scratches = calloc(self->n_threads, sizeof *self->scratches);
@@ -145,9 +112,17 @@ cpu_copy_helpers(const backend_context *self)
     return 0;
 }
 
-static uint64_t
-cpu_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events)
+static bool
+cpu_may_stay_awake(const backend_context *self)
 {
+    (void)self;
+    return false;
+}
+
+static uint64_t
+cpu_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events, uint32_t n_staged)
+{
+    (void)n_staged;
     (void)n_events;
     (void)self;
     (void)n_rows;
@@ -327,6 +302,7 @@ static const backend_ops cpu_ops = {
     .order_photons = cpu_order_photons,
     .staged_photons = cpu_staged_photons,
     .copy_helpers = cpu_copy_helpers,
+    .may_stay_awake = cpu_may_stay_awake,
     .own_bytes = cpu_own_bytes,
     .batch_device = cpu_batch_device,
     .batch_fault = cpu_batch_fault,
@@ -339,6 +315,7 @@ static const backend_ops cpu_ops = {
     .block_expect = cpu_block_expect,
     .block_seal = cpu_block_seal,
     .order_publish = cpu_order_publish,
+    .link_flush = cpu_link_flush,
     .orders_done = cpu_orders_done,
     .event_cancel = cpu_event_cancel,
     .block_take = cpu_block_take,

@@ -9,11 +9,6 @@
 #include "stages/stage_postprocess.h"
 #include "stages/stage_propagate.h"
 
-#define JOIN_AGAIN(a, b) a##b
-#define JOIN(a, b)       JOIN_AGAIN(a, b)
-#define TEXT_AGAIN(a)    #a
-#define TEXT(a)          TEXT_AGAIN(a)
-
 #define X(name, what)                                                                              \
     static uint32_t run_##name(const stage_view *view, stage_scratch *scratch)                     \
     {                                                                                              \
@@ -43,8 +38,8 @@ run_intersect(const scene_view *scene, const float *origins, const float *direct
     }
 }
 
-const cpu_stages JOIN(cpu_stages_, CPU_ISA) = {
-    TEXT(CPU_ISA),
+const cpu_stages CPU_ISA_OF(cpu_stages_) = {
+    CPU_ISA_TEXT(CPU_ISA),
     {
 #define X(name, what) run_##name,
         STAGE_LIST(X)

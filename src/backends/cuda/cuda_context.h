@@ -25,18 +25,21 @@ enum {
     CUDA_MAX_COMMANDS = 8192, // of an epoch
     CUDA_MAX_ORDERS = 64,
     CUDA_ORDER_IDS = 4096,
-    CUDA_CELL_BYTES = 1024,      // an event's tables that need no copy of their own
-    CUDA_STAGED_PHOTONS = 32768, // of an order that brings columns
-    CUDA_URGENT_PHOTONS = 4096,  // an order so small ends the epoch under way
-    CUDA_SPARE_SLOTS = 64,       // one of so many slots is left to such orders
-    CUDA_FEW_PHOTONS = 1 << 17,  // fewer are better off without waves
-    CUDA_HEAP_BYTES = 32 << 20,  // sources and tables of the events in flight
+    CUDA_CELL_BYTES = 1024,        // an event's tables that need no copy of their own
+    CUDA_STAGED_PHOTONS = 1 << 17, // of an order that brings columns, if memory allows
+    CUDA_URGENT_PHOTONS = 4096,    // an order so small ends the epoch under way
+    CUDA_SPARE_SLOTS = 64,         // one of so many slots is left to such orders
+    CUDA_FEW_PHOTONS = 1 << 17,    // fewer are better off without waves
+    CUDA_HEAP_BYTES = 32 << 20,    // sources and tables of the events in flight
     CUDA_EPOCH_NS = 4000000,
     CUDA_SHORT_EPOCH_NS = 500000,
-    CUDA_AWAKE_NS = 200000, // an epoch is waited for awake so long
-    CUDA_PARK_NS = 1000000, // a propagate that stays leaves after so long without photons
-    CUDA_NAP_NS = 100000,   // and while it works the other stages look so often
-    CUDA_RESERVE = 16       // of so many multiprocessors it leaves one to them
+    CUDA_AWAKE_NS = 200000,  // an epoch is waited for awake so long
+    CUDA_GATHER_NS = 200000, // and photons on their way in, if one of so many slots would not be
+    CUDA_GATHER_SLOTS = 16,  // used by those that are here
+    CUDA_READY_NS = 50000,   // and so long for news once there is nothing to do
+    CUDA_PARK_NS = 1000000,  // a propagate that stays leaves after so long without photons
+    CUDA_NAP_NS = 100000,    // and while it works the other stages look so often
+    CUDA_RESERVE = 16        // of so many multiprocessors it leaves one to them
 };
 
 /** What the host tells the device at the start of an epoch. */
@@ -155,6 +158,7 @@ struct backend_context {
     int device;
     char device_name[80];
     uint32_t n_multiprocessors;
+    bool has_spare_cores; // the host has
     const struct cuda_rung *rung;
     uint64_t epoch_ns;
     bool is_resident;             // lifetime "session": propagate stays
@@ -190,8 +194,10 @@ struct backend_context {
     pthread_mutex_t mutex; // guards the link below
     cuda_command *commands;
     uint32_t n_commands, commands_capacity;
+    bool is_urgent;                            // an epoch under way ends for their sake
     uint32_t photons_ordered[CUDA_MAX_ORDERS]; // by order, until all have started
     uint64_t n_photons_ordered;                // their sum
+    uint64_t n_photons_expected;               // in blocks; their orders are being packed
     uint32_t n_small_orders;                   // orders among them of CUDA_URGENT_PHOTONS at most
     cuda_heap heap;
     cuda_range *event_ranges; // [n_events]
@@ -272,6 +278,7 @@ void cuda_block_open(backend_context *self, uint32_t slot, uint32_t block);
 void cuda_block_expect(backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons);
 void cuda_block_seal(backend_context *self, uint32_t slot, uint32_t block);
 void cuda_order_publish(backend_context *self, uint32_t index, const photon_order *order);
+void cuda_link_flush(backend_context *self);
 uint32_t cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max);
 void cuda_event_cancel(backend_context *self, uint32_t slot);
 bool cuda_block_take(backend_context *self, block_rows *out_rows);
@@ -284,6 +291,10 @@ void cuda_gauges(backend_context *self);
 
 /** Takes what an epoch's status page says into the link, and sends its rows on their way. */
 chroma2_status cuda_link_receive(backend_context *self);
+/** Whether the next epoch had better wait a moment: few photons are here, and more on their way in. A
+ *  small order alone is not waited for here: its epoch itself begins when its columns are there.
+ *  n_alive  photons that have slots */
+bool cuda_link_is_gathering(backend_context *self, uint64_t n_alive);
 /** Moves waiting commands to the mapped buffer, orders once their columns are on the device.
  *  must_wait  true: nothing else is to do, so the epoch itself waits for columns under way */
 chroma2_status cuda_link_send(backend_context *self, bool must_wait, uint32_t *out_n);

@@ -5,6 +5,8 @@
  *
  *  With lifetime "session" propagate is no part of these graphs: it runs beside them on a stream of
  *  its own until there have been no photons for a while, and leaves some multiprocessors to them. */
+#include <sched.h>
+
 #include "backends/cuda/cuda_context.h"
 #include "backends/cuda/cuda_device.h"
 
@@ -18,6 +20,13 @@ epoch_has_work(backend_context *self)
     pthread_mutex_unlock(&self->mutex);
     return page->active > 0 || page->n_waves > 0 || page->spawning > 0 || page->spawn > 0 ||
            page->finished > 0 || page->orders_waiting > 0 || (page->n_rows_left > 0 && has_room);
+}
+
+/** Photons that have slots: the ring of free ones misses them. */
+static uint64_t
+photons_alive(const backend_context *self)
+{
+    return self->view.stage.n_slots - MAX_LINEAGE_LEVELS - self->status->free_slots;
 }
 
 const char *const cuda_lanes[] = {
@@ -57,7 +66,7 @@ epoch_trace(backend_context *self, uint64_t seen_ns)
         {"propagate", MOMENT_PROPAGATE, MOMENT_POSTPROCESS},
         {"postprocess", MOMENT_POSTPROCESS, MOMENT_SETTLE}};
     const cuda_status_page *const page = self->status;
-    const uint64_t n_alive = self->view.stage.n_slots - MAX_LINEAGE_LEVELS - page->free_slots;
+    const uint64_t n_alive = photons_alive(self);
     device_clock_learn(self, page->ended_ns, seen_ns);
     self->hooks.span(self->hooks.context, LANE_EPOCHS, "epoch",
         moment_on_host(self, page->began_ns[MOMENT_BEGIN]), moment_on_host(self, page->ended_ns),
@@ -102,11 +111,10 @@ epoch_is_few(backend_context *self, uint32_t *out_most_in_order)
         return false;
     }
     pthread_mutex_lock(&self->mutex);
-    const uint64_t n_ordered = self->n_photons_ordered;
+    const uint64_t n_ordered = self->n_photons_ordered + self->n_photons_expected;
     const bool has_small = self->n_small_orders > 0 || page->active > 0;
     pthread_mutex_unlock(&self->mutex);
-    const uint64_t n_alive = self->view.stage.n_slots - MAX_LINEAGE_LEVELS - page->free_slots;
-    if (page->n_waves == 0 && n_alive + n_ordered <= CUDA_FEW_PHOTONS) {
+    if (page->n_waves == 0 && photons_alive(self) + n_ordered <= CUDA_FEW_PHOTONS) {
         return true;
     }
     if (has_small && !self->was_few) {
@@ -147,12 +155,11 @@ out:
     return status;
 }
 
-/** True while a photon is anywhere: the ring of free slots misses its slot. */
+/** True while a photon is anywhere. */
 static bool
 has_photons(backend_context *self)
 {
-    return epoch_has_work(self) ||
-           self->status->free_slots < self->view.stage.n_slots - MAX_LINEAGE_LEVELS;
+    return epoch_has_work(self) || photons_alive(self) > 0;
 }
 
 /** A propagate that stayed has left. */
@@ -215,6 +222,20 @@ out:
     return status;
 }
 
+/** Columns trickle in: an epoch of few photons would be hardly shorter than one of many. So while few
+ *  are here and others are on their way, it waits for them, but not for long. */
+static void
+photons_gather(backend_context *self)
+{
+    const uint64_t end_ns = clock_now_ns() + CUDA_GATHER_NS;
+    const uint64_t n_alive = photons_alive(self);
+    while (cuda_link_is_gathering(self, n_alive) && clock_now_ns() < end_ns) {
+        for (int i = 0; i < 16; ++i) { // those who bring photons need the mutex
+            sched_yield();
+        }
+    }
+}
+
 /** One round: an epoch if there is anything to do for it. */
 static chroma2_status
 driver_round(backend_context *self)
@@ -223,6 +244,9 @@ driver_round(backend_context *self)
     const uint64_t seen = wake_signal_count(&self->work);
     const bool has_work = self->is_resident ? has_photons(self) : epoch_has_work(self);
     uint32_t n_commands = 0;
+    if (!self->is_resident) {
+        photons_gather(self);
+    }
     profile_begin("commands");
     status = cuda_link_send(self, !has_work, &n_commands);
     profile_end();
@@ -237,7 +261,8 @@ driver_round(backend_context *self)
         }
     } else {
         TRY(rows_check(self));
-        wake_signal_wait(&self->work, seen, CUDA_PARK_NS);
+        const uint64_t awake_ns = self->has_spare_cores ? (uint64_t)CUDA_READY_NS : 0u;
+        wake_signal_wait_awake(&self->work, seen, awake_ns, CUDA_PARK_NS);
         if (wake_signal_count(&self->work) == seen) {
             TRY(resident_park(self));
             wake_signal_wait(&self->work, seen, 50000000u);

@@ -8,7 +8,8 @@
 #include "backends/cuda/cuda_context.h"
 #include "backends/cuda/cuda_device.h"
 
-/** Adds a command, and lets the driver know. is_urgent: an epoch under way ends for its sake */
+/** Adds a command; the next cuda_link_flush lets the driver know.
+ *  is_urgent  an epoch under way ends for its sake */
 static void
 command_send(backend_context *self, cuda_command command, bool is_urgent)
 {
@@ -26,10 +27,18 @@ command_send(backend_context *self, cuda_command command, bool is_urgent)
         self->commands_capacity = capacity;
     }
     self->commands[self->n_commands++] = command;
+    self->is_urgent = self->is_urgent || is_urgent;
     pthread_mutex_unlock(&self->mutex);
-    if (is_urgent) {
+}
+
+void
+cuda_link_flush(backend_context *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    if (self->is_urgent) {
         atomic_store_relaxed_u32(&self->control->wanted, 1u);
     }
+    pthread_mutex_unlock(&self->mutex);
     wake_signal_raise(&self->work);
 }
 
@@ -189,6 +198,9 @@ cuda_block_open(backend_context *self, uint32_t slot, uint32_t block)
 void
 cuda_block_expect(backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons)
 {
+    pthread_mutex_lock(&self->mutex);
+    self->n_photons_expected += n_photons;
+    pthread_mutex_unlock(&self->mutex);
     command_send(self, command_make(COMMAND_BLOCK_EXPECT, slot, block, 0, n_photons), false);
 }
 
@@ -237,6 +249,7 @@ cuda_order_publish(backend_context *self, uint32_t index, const photon_order *or
     photon_order *const image = &self->order_images[index];
     pthread_mutex_lock(&self->mutex);
     order_note(self, index, order->n);
+    self->n_photons_expected -= order->n;
     pthread_mutex_unlock(&self->mutex);
     *image = *order;
     if (order->ids != NULL) {
@@ -254,17 +267,18 @@ cuda_order_publish(backend_context *self, uint32_t index, const photon_order *or
     if (status == CHROMA2_OK) {
         self->copies[self->n_copies].index = index;
         self->copies[self->n_copies++].slot = order->event_slot;
+        self->is_urgent = self->is_urgent || order->n <= CUDA_URGENT_PHOTONS;
     } else if (self->fault == CHROMA2_OK) {
         self->fault = status;
     }
     pthread_mutex_unlock(&self->mutex);
-    wake_signal_raise(&self->work);
 }
 
 void
 cuda_event_cancel(backend_context *self, uint32_t slot)
 {
     command_send(self, command_make(COMMAND_EVENT_CANCEL, slot, 0, 0, 0), true);
+    cuda_link_flush(self);
 }
 
 void
@@ -386,7 +400,7 @@ copies_collect(backend_context *self, bool must_wait)
         const cuda_order_copy *const copy = &self->copies[n];
         const cudaError_t ready = cudaEventQuery(self->order_copied[copy->index]);
         if (ready == cudaErrorNotReady) {
-            if (!must_wait || n > 0 || self->n_commands > 0) {
+            if (!must_wait || n > 0) {
                 break;
             }
             CUDA_TRY(cudaStreamWaitEvent(self->epoch_stream, self->order_copied[copy->index], 0));
@@ -403,12 +417,31 @@ out:
     return status;
 }
 
+bool
+cuda_link_is_gathering(backend_context *self, uint64_t n_alive)
+{
+    uint64_t n_copying = 0;
+    pthread_mutex_lock(&self->mutex);
+    for (uint32_t i = self->n_copies; i > 0; --i) { // the last ones arrive last
+        const uint32_t index = self->copies[i - 1].index;
+        if (cudaEventQuery(self->order_copied[index]) != cudaErrorNotReady) {
+            break;
+        }
+        n_copying += self->photons_ordered[index];
+    }
+    const uint64_t n_here = n_alive + self->n_photons_ordered - n_copying;
+    const bool is_coming = self->n_photons_expected > 0 || n_copying > CUDA_URGENT_PHOTONS;
+    pthread_mutex_unlock(&self->mutex);
+    return is_coming && n_here < self->view.stage.n_slots / CUDA_GATHER_SLOTS;
+}
+
 chroma2_status
 cuda_link_send(backend_context *self, bool must_wait, uint32_t *out_n)
 {
     chroma2_status status = CHROMA2_OK;
-    atomic_store_relaxed_u32(&self->control->wanted, 0u);
     pthread_mutex_lock(&self->mutex);
+    atomic_store_relaxed_u32(&self->control->wanted, 0u);
+    self->is_urgent = false;
     TRY(self->fault);
     TRY(copies_collect(self, must_wait));
     {
@@ -552,7 +585,6 @@ cuda_link_create(backend_context *self)
     TRY(self->device_memory.allocate(self, n_events * (size_t)CUDA_CELL_BYTES, 128, &memory));
     self->view.cells = (unsigned char *)memory;
 #undef PINNED
-    self->staged_floats = (size_t)CUDA_STAGED_PHOTONS * STAGED_MAX_FLOATS;
     TRY(self->device_memory.allocate(
         self, CUDA_MAX_ORDERS * self->staged_floats * sizeof(float), 128, &memory));
     self->staged = (float *)memory;

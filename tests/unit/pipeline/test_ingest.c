@@ -93,7 +93,8 @@ good_photons_pass_with_any_optional_column_left_out(void **state)
         const bool is_short = (left_out & (1 << POS | 1 << WAVELENGTHS)) != 0;
         const bool is_odd = (left_out & 1 << DIR) != 0 && (left_out & 1 << POL) == 0;
         const chroma2_status expected = is_short || is_odd ? CHROMA2_INVALID_ARGUMENT : CHROMA2_OK;
-        assert_int_equal(batch_check(&photons.batch, CHROMA2_HOST_MEMORY, 0, N_PHOTONS), expected);
+        assert_int_equal(
+            batch_check(&photons.batch, CHROMA2_HOST_MEMORY, NULL, 0, N_PHOTONS), expected);
     }
 }
 
@@ -113,7 +114,7 @@ columns_of_the_wrong_type_are_named(void **state)
                 continue; // good, but these bytes are not floats
             }
             const chroma2_status status =
-                batch_check(&photons.batch, CHROMA2_HOST_MEMORY, 0, N_PHOTONS);
+                batch_check(&photons.batch, CHROMA2_HOST_MEMORY, NULL, 0, N_PHOTONS);
             assert_int_equal(status, is_good ? CHROMA2_OK : CHROMA2_INVALID_ARGUMENT);
             if (!is_good) {
                 assert_non_null(strstr(chroma2_error_detail(), public_name[name]));
@@ -164,7 +165,7 @@ bad_values_are_named_with_array_index_and_value(void **state)
             const int index = place / n_components;
             good_photons_make(&photons);
             *value_of(&photons, bad->name, index, place % n_components) = bad->value;
-            assert_int_equal(batch_check(&photons.batch, CHROMA2_HOST_MEMORY, 0, N_PHOTONS),
+            assert_int_equal(batch_check(&photons.batch, CHROMA2_HOST_MEMORY, NULL, 0, N_PHOTONS),
                 CHROMA2_INVALID_PHOTON);
             if (n_components == 3) {
                 snprintf(expected, sizeof expected, "%s[%d, %d] %s", public_name[bad->name], index,
@@ -178,9 +179,10 @@ bad_values_are_named_with_array_index_and_value(void **state)
             }
             // Only what an event asks for is looked at.
             assert_int_equal(
-                batch_check(&photons.batch, CHROMA2_HOST_MEMORY, 0, (uint64_t)index), CHROMA2_OK);
-            assert_int_equal(batch_check(&photons.batch, CHROMA2_HOST_MEMORY, (uint64_t)index + 1,
-                                 (uint64_t)(N_PHOTONS - 1 - index)),
+                batch_check(&photons.batch, CHROMA2_HOST_MEMORY, NULL, 0, (uint64_t)index),
+                CHROMA2_OK);
+            assert_int_equal(batch_check(&photons.batch, CHROMA2_HOST_MEMORY, NULL,
+                                 (uint64_t)index + 1, (uint64_t)(N_PHOTONS - 1 - index)),
                 CHROMA2_OK);
         }
     }
@@ -198,7 +200,7 @@ vectors_without_direction_are_refused(void **state)
             *value_of(&photons, name, 3, i) = i == 1 ? -0.0 : 0.0;
         }
         const chroma2_status status =
-            batch_check(&photons.batch, CHROMA2_HOST_MEMORY, 0, N_PHOTONS);
+            batch_check(&photons.batch, CHROMA2_HOST_MEMORY, NULL, 0, N_PHOTONS);
         assert_int_equal(status, name == POS ? CHROMA2_OK : CHROMA2_INVALID_PHOTON);
         snprintf(expected, sizeof expected, "%s[3] is (0, 0, 0)", public_name[name]);
         assert_true(name == POS || strstr(chroma2_error_detail(), expected) != NULL);
@@ -212,23 +214,24 @@ batches_that_cannot_be_read_are_refused(void **state)
     good_photons photons;
     good_photons_make(&photons);
     photons.batch.size_bytes -= 1;
-    assert_int_equal(
-        batch_check(&photons.batch, CHROMA2_HOST_MEMORY, 0, N_PHOTONS), CHROMA2_INVALID_ARGUMENT);
+    assert_int_equal(batch_check(&photons.batch, CHROMA2_HOST_MEMORY, NULL, 0, N_PHOTONS),
+        CHROMA2_INVALID_ARGUMENT);
     assert_non_null(strstr(chroma2_error_detail(), "size_bytes"));
     good_photons_make(&photons);
     photons.batch.device = 0;
     assert_int_equal(
-        batch_check(&photons.batch, CHROMA2_HOST_MEMORY, 0, N_PHOTONS), CHROMA2_UNSUPPORTED);
+        batch_check(&photons.batch, CHROMA2_HOST_MEMORY, NULL, 0, N_PHOTONS), CHROMA2_UNSUPPORTED);
     assert_non_null(strstr(chroma2_error_detail(), "device 0"));
     good_photons_make(&photons);
     static const uint64_t ranges[][2] = {
         {0, N_PHOTONS + 1}, {N_PHOTONS, 1}, {N_PHOTONS + 1, 0}, {1, UINT64_MAX}, {UINT64_MAX, 2}};
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; ++i) {
         assert_int_equal(
-            batch_check(&photons.batch, CHROMA2_HOST_MEMORY, ranges[i][0], ranges[i][1]),
+            batch_check(&photons.batch, CHROMA2_HOST_MEMORY, NULL, ranges[i][0], ranges[i][1]),
             CHROMA2_INVALID_ARGUMENT);
     }
-    assert_int_equal(batch_check(&photons.batch, CHROMA2_HOST_MEMORY, N_PHOTONS, 0), CHROMA2_OK);
+    assert_int_equal(
+        batch_check(&photons.batch, CHROMA2_HOST_MEMORY, NULL, N_PHOTONS, 0), CHROMA2_OK);
 }
 
 /** Random photons in doubles that are floats, and the same as floats. */
@@ -359,7 +362,7 @@ one_value_serves_all_photons_with_stride_0(void **state)
     batch.position = (chroma2_column){position, 0, sizeof *position, CHROMA2_FLOAT32};
     batch.wavelength = (chroma2_column){&wavelength, 0, 0, CHROMA2_FLOAT64};
     batch.history = (chroma2_column){&flags, 0, 0, CHROMA2_UINT32};
-    assert_int_equal(batch_check(&batch, CHROMA2_HOST_MEMORY, batch.n - 50, 50), CHROMA2_OK);
+    assert_int_equal(batch_check(&batch, CHROMA2_HOST_MEMORY, NULL, batch.n - 50, 50), CHROMA2_OK);
     assert_int_equal(batch_columns(&batch), STAGED_HISTORY);
     batch_pack(&batch, batch.n - 50, NULL, 50, packed);
     for (int i = 0; i < 50; ++i) {
@@ -400,7 +403,7 @@ directions_of_any_length_become_unit_vectors(void **state)
         batch.position = (chroma2_column){nowhere, 0, sizeof *nowhere, CHROMA2_FLOAT32};
         batch.wavelength = (chroma2_column){&nm, 0, 0, CHROMA2_FLOAT32};
         batch.direction = doubles(direction, 3);
-        assert_int_equal(batch_check(&batch, CHROMA2_HOST_MEMORY, 0, 1), CHROMA2_OK);
+        assert_int_equal(batch_check(&batch, CHROMA2_HOST_MEMORY, NULL, 0, 1), CHROMA2_OK);
         batch_pack(&batch, 0, NULL, 1, packed);
         assert_int_equal(float_bits(packed[5]), float_bits(0.6f));
         assert_int_equal(float_bits(packed[6]), float_bits(0.0f));
