@@ -66,7 +66,11 @@ table_grow(chroma2_result *result, uint32_t table, uint64_t capacity, copy_crew 
     return CHROMA2_OK;
 }
 
-/** Room for n_rows, which are a share of all. Who knows nothing grows by halves. */
+/** A guess reaches so many times further than what is there: events may never come to their end. */
+#define FURTHEST_GUESS 16.0
+
+/** Room for n_rows, which are a share of all. Who knows nothing grows by halves; a guess that finds no
+ *  memory is given up. */
 static chroma2_status
 table_expect(chroma2_result *result, uint32_t table, uint64_t n_rows, double share, copy_crew *crew)
 {
@@ -78,11 +82,15 @@ table_expect(chroma2_result *result, uint32_t table, uint64_t n_rows, double sha
         return CHROMA2_OK;
     }
     if (share < 1.0) {
-        const double all = share > 0.0 ? 1.02 * (double)n_rows / share + 64.0 : 0.0;
+        const double times = share * FURTHEST_GUESS > 1.02 ? 1.02 / share : FURTHEST_GUESS;
+        const double all = share > 0.0 ? times * (double)n_rows + 64.0 : 0.0;
         capacity = all > (double)capacity ? (uint64_t)all : capacity;
         capacity = halves > capacity ? halves : capacity;
     }
-    return table_grow(result, table, capacity, crew);
+    if (capacity > n_rows && table_grow(result, table, capacity, crew) == CHROMA2_OK) {
+        return CHROMA2_OK;
+    }
+    return table_grow(result, table, n_rows, crew);
 }
 
 chroma2_status
