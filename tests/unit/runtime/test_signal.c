@@ -45,6 +45,27 @@ a_raise_before_the_wait_is_not_lost(void **state)
     wake_signal_reset(&s);
 }
 
+static void
+who_waits_awake_keeps_the_time_and_hears_what_was_raised(void **state)
+{
+    (void)state;
+    static const uint64_t awake_ns[] = {0, 1000, 100000, UINT64_MAX};
+    wake_signal s;
+    assert_int_equal(wake_signal_init(&s), CHROMA2_OK);
+    for (size_t i = 0; i < sizeof awake_ns / sizeof awake_ns[0]; ++i) {
+        const uint64_t timeout_ns = 1000000;
+        uint64_t begin = clock_now_ns();
+        wake_signal_wait_awake(&s, wake_signal_count(&s), awake_ns[i], timeout_ns);
+        assert_true(clock_now_ns() - begin >= timeout_ns);
+        const uint64_t seen = wake_signal_count(&s);
+        wake_signal_raise(&s);
+        begin = clock_now_ns();
+        wake_signal_wait_awake(&s, seen, awake_ns[i], FOR_EVER_NS);
+        assert_true(clock_now_ns() - begin < FOR_EVER_NS);
+    }
+    wake_signal_reset(&s);
+}
+
 enum { N_ROUNDS = 5000, N_SLEEPERS = 4 };
 
 typedef struct ball_game {
@@ -136,6 +157,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wait_without_a_raise_ends_when_the_time_is_up),
         cmocka_unit_test(a_raise_before_the_wait_is_not_lost),
+        cmocka_unit_test(who_waits_awake_keeps_the_time_and_hears_what_was_raised),
         cmocka_unit_test(two_threads_wake_each_other_every_time),
         cmocka_unit_test(one_raise_wakes_every_sleeper),
     };
