@@ -321,7 +321,7 @@ __launch_bounds__(WAVE_THREADS, SHADE_EACH)
         wave_append(list, count, &onward, slot, goes_on, GIVER_LIMIT);
         warp_leave(&whole, &exit, outcome, slot, &p);
     }
-    wave_append(list, count, &onward, 0, false, onward.n > 0 ? 1u : GIVER_ROOM);
+    wave_append(list, count, &onward, 0, false, onward.n > 0 ? 1u : (uint32_t)GIVER_ROOM);
     warp_exit_end(view, &exit, &none);
 }
 
