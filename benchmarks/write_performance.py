@@ -33,6 +33,7 @@ RUNGS_PREDICTED = {  # speed over that of `refill`
     "pool": "1.0 - 1.2",
     "wavefront": "0.9 - 1.1",
     "specialized": "0.8 - 1.1",
+    "hybrid": "none was made",
 }
 PHOTONS_PREDICTED = {  # million photons/s in propagate alone, the best rung
     "S1.c2s": "1500 - 1900",

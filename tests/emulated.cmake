@@ -7,7 +7,7 @@ set_tests_properties(test_warm_session test_lost_device PROPERTIES
   LABELS emulated ENVIRONMENT "${CHROMA2_EMULATED}")
 
 # Tests of whole sessions, with the emulated device in place of the CPU.
-foreach(name test_arrays test_device_arrays test_pathologies test_scene_edit)
+foreach(name test_arrays test_device_arrays test_pathologies test_scene_edit test_table_pathologies)
   add_test(NAME ${name}_emulated COMMAND ${name})
   set_tests_properties(${name}_emulated PROPERTIES LABELS emulated TIMEOUT 600
     SKIP_RETURN_CODE 77 ENVIRONMENT "${CHROMA2_EMULATED}")
@@ -27,4 +27,5 @@ chroma2_same_bits_emulated(same_bits_emulated_orders --scenes cascade --photons 
   --rungs refill,specialized --seeds 2,3)
 
 # The long ones run in the full tier.
-set_tests_properties(test_pathologies_emulated PROPERTIES LABELS emulated_full)
+set_tests_properties(test_pathologies_emulated test_table_pathologies_emulated PROPERTIES
+  LABELS emulated_full)

@@ -31,7 +31,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLAGS = ["--fmad=false", "-ftz=false", "-prec-div=true", "-prec-sqrt=true", "-std=c++17"]
-RUNGS = ["thread", "chunk", "refill", "pool", "wavefront", "specialized"]
+RUNGS = ["thread", "chunk", "refill", "pool", "wavefront", "specialized", "hybrid"]
 KERNELS = "regex:kernel_propagate|kernel_wave_s"
 ENDLESS_US = 4_000_000_000
 HOTTEST = 40

@@ -29,7 +29,7 @@ typedef struct chroma2_session_options {
     const int32_t *devices; // [n_devices] CHROMA2_DEVICE_*, or GPU numbers
     uint64_t seed;
     uint64_t memory_bytes;     // pages + rings + staging, >= 64 MiB; default 256 MiB, on a
-                               // GPU a quarter of what is free, 8 GiB at most
+                               // GPU a quarter of what is free, 16 GiB at most
     const char *physics;       // "chroma" (default) or "precise"
     const char *switches;      // "timing=1 mirror_polarization=0": single switches over the preset
     uint32_t threads;          // workers, default: all cores; half as many, 2 to 8, pack arrays
@@ -48,7 +48,8 @@ typedef struct chroma2_session_options {
     uint32_t weights;          // 1: events may use weights: a column more for every photon
     uint32_t epoch_us;         // length of an epoch of the GPU, default 4000
     const char *kernel; // how photons are brought to the GPU's lanes: "thread", "chunk", "refill",
-                        // "pool", "wavefront", "specialized". Same bytes, other speed
+                        // "pool", "wavefront", "specialized", "hybrid" (the default). Same bytes,
+                        // other speed
     const char *lifetime;     // of the GPU's kernel: "epoch" or "session"
     uint64_t pinned_bytes;    // of memory_bytes, for results with keep_pinned: 256 KiB, some 3,000
                               // hits, each. Default: what the rest leaves, at most 1/32

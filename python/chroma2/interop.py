@@ -124,13 +124,18 @@ def _from_capsule(lender: Any, capsule: Any, device: int) -> DeviceArray:
     return DeviceArray(
         pointer=(t.data or 0) + t.byte_offset,
         shape=shape,
-        strides=tuple(dtype.itemsize * step for step in steps),
+        strides=tuple(_signed(dtype.itemsize * step) for step in steps),
         dtype=dtype,
         device=device,
         stream=_LEGACY_STREAM,
         owner=capsule,
         lender=lender,
     )
+
+
+def _signed(stride: int) -> int:
+    """A stride in bytes. CuPy divides one below 0 as an unsigned number: the product undoes that."""
+    return (stride + 2**63) % 2**64 - 2**63
 
 
 def _steps_in_c_order(shape: tuple[int, ...]) -> tuple[int, ...]:

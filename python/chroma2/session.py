@@ -74,7 +74,7 @@ class Session:
     cull            False searches beyond the free path: the same results, slower
     weights         room for events with use_weights or scatter_first: 4 bytes more a photon
     kernel          how photons are brought to a GPU's lanes: "thread", "chunk", "refill", "pool",
-                    "wavefront", "specialized"; None: the fastest known
+                    "wavefront", "specialized", "hybrid"; None: the fastest known
     lifetime        of a GPU's kernel: "epoch" (None), or "session"
     epoch_us        length of its epochs; None: 4000
     pinned_bytes    of memory_bytes, for results with keep_pinned: 256 KiB, some 3,000 hits, each;

@@ -85,6 +85,8 @@ typedef struct backend_ops {
     uint32_t (*staged_photons)(
         const backend_context *self); // and of those with columns, if memory allows
     uint32_t (*copy_helpers)(const backend_context *self); // threads that may help to copy rows
+    /** Whether threads that wait may look for news some microseconds before they sleep. */
+    bool (*may_stay_awake)(const backend_context *self);
     /** Memory beyond the view's that it will take for so many rows, events in flight, and photons of
      *  an order with columns. */
     uint64_t (*own_bytes)(
@@ -102,7 +104,7 @@ typedef struct backend_ops {
     void (*stop)(backend_context *self); // returns when no stage runs any more
 
     /* The link: what the pipeline tells a running backend and asks of it. Admission calls the first
-     * group, dispatch the second, each from one thread; all return at once. */
+     * group, one thread at a time; dispatch, a thread, the second; all return at once. */
 
     /** Fills an event's slot; the slot's pointers are the backend's to set. errors OUT_OF_MEMORY */
     chroma2_status (*event_open)(
@@ -113,6 +115,9 @@ typedef struct backend_ops {
     void (*block_seal)(backend_context *self, uint32_t slot, uint32_t block);
     /** Any thread: ingestion threads publish what they packed. */
     void (*order_publish)(backend_context *self, uint32_t index, const photon_order *order);
+    /** What was told may wait until this call, which wakes who sleeps: once for many events. Any
+     *  thread. */
+    void (*link_flush)(backend_context *self);
     /** Orders whose photons have all started and whose columns are no longer needed. */
     uint32_t (*orders_done)(backend_context *self, uint32_t *out_indices, uint32_t n_max);
     void (*event_cancel)(backend_context *self, uint32_t slot); // any thread

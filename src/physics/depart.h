@@ -88,9 +88,9 @@ facet_push(const facet *f, float margin)
  *           |      .  coordinate); 4 h from an edge, so that it is also on the right side
  *      -----+------+--------   of a neighbour that stands at any angle above 15 degrees
  *
- *  Only points near an edge are moved along the plane, by at most 12 h; a photon between long
- *  narrow triangles does not drift. In a triangle lower than 16 h the margin is a quarter of its
- *  height. */
+ *  Only points near an edge are moved along the plane, by 4 h from each of two edges at most; a
+ *  photon between long narrow triangles does not drift. In a triangle lower than 16 h the margin is
+ *  a quarter of its height. */
 CHROMA2_HOST_DEVICE vec3
 depart_point(const facet *f, vec3 side)
 {

@@ -124,7 +124,7 @@ cherenkov_wavelength(const step_context *context, const source_record *source, c
 }
 
 /** Sets wavelength, direction on the cone, and polarization: in the plane of direction and track,
- *  pointing away from the track's end.
+ *  with its part along the track forwards; the sign of a linear polarization has no meaning.
  *  source  Jelley, Cherenkov Radiation and its Applications (1958), sec. 1.1 */
 CHROMA2_HOST_DEVICE void
 cherenkov_light(const step_context *context, const source_record *source, float turn, photon *p)

@@ -9,6 +9,7 @@
 /** Why an event got no order this time. */
 typedef enum issue_outcome {
     ISSUED,
+    ISSUED_LAST,
     ISSUE_OVER,
     NO_ORDER,
     NO_STAGING,
@@ -36,32 +37,52 @@ orders_reclaim(orchestrator *self)
     return n > 0;
 }
 
-/** Gives waiting events their slots, oldest first. */
+/** Opens an event in its slot. */
+static void
+slot_open(orchestrator *self, event_run *run, uint64_t now_ns)
+{
+    event_slot slot;
+    run->start_ns = now_ns;
+    const event_tables tables = event_run_fill_slot(run, self->options.open_blocks, &slot);
+    run->status = self->ops->event_open(self->backend, run->slot, &slot, &tables);
+    if (run->status != CHROMA2_OK) {
+        error_detail_copy(run->error, sizeof run->error);
+        atomic_store_release_u32(&run->is_cancelled, 1);
+    }
+}
+
+/** Gives waiting events their slots, oldest first. Not more than soon get orders: what a backend does
+ *  for each slot in use it need not do for events that wait. Events are opened without the mutex. */
 static bool
 slots_assign(orchestrator *self)
 {
-    bool has_moved = false;
+    const uint32_t first = self->n_issuing;
+    uint32_t end = first;
     pthread_mutex_lock(&self->mutex);
-    while (self->waiting_first != NULL && self->n_free_slots > 0) {
+    while (self->waiting_first != NULL && self->n_free_slots > 0 && end < MOST_ISSUING &&
+           end < first + SLOTS_AT_ONCE) {
         event_run *const run = self->waiting_first;
         self->waiting_first = run->next;
         self->waiting_last = self->waiting_first == NULL ? NULL : self->waiting_last;
         run->slot = self->free_slots[--self->n_free_slots];
-        run->has_slot = true;
-        run->start_ns = clock_now_ns();
-        event_slot slot;
-        const event_tables tables = event_run_fill_slot(run, self->options.open_blocks, &slot);
-        run->status = self->ops->event_open(self->backend, run->slot, &slot, &tables);
-        if (run->status != CHROMA2_OK) {
-            error_detail_copy(run->error, sizeof run->error);
-            atomic_store_release_u32(&run->is_cancelled, 1);
-        }
         self->runs[run->slot] = run;
-        self->issuing[self->n_issuing++] = run;
-        has_moved = true;
+        self->issuing[end++] = run;
     }
     pthread_mutex_unlock(&self->mutex);
-    return has_moved;
+    if (end == first) {
+        return false;
+    }
+    const uint64_t now_ns = clock_now_ns();
+    for (uint32_t i = first; i < end; ++i) {
+        slot_open(self, self->issuing[i], now_ns);
+    }
+    pthread_mutex_lock(&self->mutex);
+    for (uint32_t i = first; i < end; ++i) {
+        self->issuing[i]->has_slot = true;
+    }
+    pthread_mutex_unlock(&self->mutex);
+    self->n_issuing = end;
+    return true;
 }
 
 /** The open block gets no more photons. */
@@ -75,7 +96,8 @@ block_seal(orchestrator *self, event_run *run)
     }
 }
 
-/** No more orders for this event: drops the open block's guard and tells dispatch. */
+/** No more orders for this event, whose last photons may have ended long ago: drops the open block's
+ *  guard and tells dispatch. */
 static void
 issue_finish(orchestrator *self, event_run *run)
 {
@@ -129,6 +151,7 @@ order_pack(void *context)
     metric_add(&self->own_metrics, METRIC_bytes_in,
         (uint64_t)order->n * staged_floats(order->columns) * sizeof(float));
     self->ops->order_publish(self->backend, task->order_index, order);
+    self->ops->link_flush(self->backend);
 }
 
 /** The most photons of an event's orders. Arrays are cut so that all ingestion threads have some. */
@@ -158,7 +181,7 @@ order_issue(orchestrator *self, event_run *run)
     if (self->n_free_orders == 0) {
         return NO_ORDER;
     }
-    if (self->n_orders_out[run->slot] >= self->most_orders) {
+    if (self->n_orders_out[run->slot] >= (run->has_batch ? self->most_packed : self->most_orders)) {
         return ENOUGH_OUT;
     }
     if (!block_open(self, run)) {
@@ -191,9 +214,13 @@ order_issue(orchestrator *self, event_run *run)
     if (n == left) {
         block_seal(self, run);
     }
+    const bool is_last = run->n_issued == run->n_photons;
+    if (is_last) { // the event is over when this block is, and may be once the order is published
+        atomic_store_release_u32(&run->has_all_blocks, 1u);
+    }
     if (!is_packed_here) {
         self->ops->order_publish(self->backend, index, order);
-        return ISSUED;
+        return is_last ? ISSUED_LAST : ISSUED;
     }
     ingest_task *const task = &self->ingest_tasks[index];
     task->owner = self;
@@ -206,7 +233,7 @@ order_issue(orchestrator *self, event_run *run)
     } else {
         ++self->n_ingested;
     }
-    return ISSUED;
+    return is_last ? ISSUED_LAST : ISSUED;
 }
 
 /** One order for each event in turn; says what held one back. Who goes away empty because orders or
@@ -222,8 +249,9 @@ events_serve(orchestrator *self, issue_outcome *out_obstacle)
         i = i < self->n_issuing ? i : 0;
         event_run *const run = self->issuing[i];
         const issue_outcome outcome = order_issue(self, run);
-        has_moved = has_moved || outcome == ISSUED || outcome == ISSUE_OVER;
-        if (outcome == ISSUE_OVER) {
+        const bool is_over = outcome == ISSUE_OVER || outcome == ISSUED_LAST;
+        has_moved = has_moved || is_over || outcome == ISSUED;
+        if (is_over) {
             self->issuing[i] = self->issuing[--self->n_issuing];
             continue;
         }
@@ -241,6 +269,39 @@ events_serve(orchestrator *self, issue_outcome *out_obstacle)
     return has_moved;
 }
 
+/** A round: orders come back, events get slots, and each one that can an order. The admission mutex is
+ *  held. Returns whether anything moved. */
+static bool
+admission_round(orchestrator *self, issue_outcome *out_obstacle)
+{
+    bool has_moved = orders_reclaim(self);
+    const bool has_opened = slots_assign(self);
+    const bool has_issued = events_serve(self, out_obstacle);
+    if (has_opened || has_issued) {
+        self->ops->link_flush(self->backend);
+    }
+    has_moved = has_moved || has_opened || has_issued;
+    atomic_store_release_u32(&self->wants_orders, has_moved || self->n_issuing > 0 ? 1u : 0u);
+    return has_moved;
+}
+
+bool
+admission_try(orchestrator *self)
+{
+    issue_outcome obstacle = ISSUE_OVER;
+    bool is_done = false;
+    if (pthread_mutex_trylock(&self->admission) != 0) {
+        return false;
+    }
+    if (atomic_load_acquire_u32(&self->failure) == CHROMA2_OK) {
+        (void)admission_round(self, &obstacle);
+        is_done = self->n_issuing == 0;
+        atomic_store_release_u32(&self->wants_orders, is_done ? 0u : 1u);
+    }
+    pthread_mutex_unlock(&self->admission);
+    return is_done;
+}
+
 /** The device is lost: nothing is admitted any more, and dispatch may end the events. */
 static void
 admission_park(orchestrator *self)
@@ -253,6 +314,21 @@ admission_park(orchestrator *self)
     wake_signal_raise(&self->dispatch_signal);
 }
 
+/** What the thread does between two looks at its signal; returns whether anything moved. */
+static bool
+admission_turn(orchestrator *self, issue_outcome *out_obstacle)
+{
+    bool has_moved = false;
+    pthread_mutex_lock(&self->admission);
+    if (CHROMA2_UNLIKELY(atomic_load_acquire_u32(&self->failure) != CHROMA2_OK)) {
+        admission_park(self);
+    } else {
+        has_moved = admission_round(self, out_obstacle);
+    }
+    pthread_mutex_unlock(&self->admission);
+    return has_moved;
+}
+
 void *
 admission_main(void *argument)
 {
@@ -261,15 +337,7 @@ admission_main(void *argument)
     while (atomic_load_acquire_u32(&self->is_stopping) == 0) {
         const uint64_t seen = wake_signal_count(&self->admission_signal);
         issue_outcome obstacle = ISSUE_OVER;
-        if (CHROMA2_UNLIKELY(atomic_load_acquire_u32(&self->failure) != CHROMA2_OK)) {
-            admission_park(self);
-            wake_signal_wait(&self->admission_signal, seen, 50000000u);
-            continue;
-        }
-        bool has_moved = orders_reclaim(self);
-        has_moved = slots_assign(self) || has_moved;
-        has_moved = events_serve(self, &obstacle) || has_moved;
-        if (!has_moved) {
+        if (!admission_turn(self, &obstacle)) {
             const uint64_t begin = clock_now_ns();
             wake_signal_wait(
                 &self->admission_signal, seen, obstacle == ISSUE_OVER ? 50000000u : 500000u);

@@ -76,10 +76,12 @@ blocks_close(orchestrator *self, event_run *run)
         const uint64_t size = 1ull << run->block_log2;
         const uint64_t begin = event_run_n_blocks(run) == 1 ? 0 : closed * size;
         const uint64_t left = run->n_photons - begin;
-        row_runs *const early = &run->blocks[closed % window];
-        const chroma2_status status =
-            row_runs_move(early, run_target(run), run_share(run, closed + 1), self->crew);
-        row_runs_reset(early);
+        chroma2_status status = CHROMA2_OK;
+        if (run->early != NULL) {
+            row_runs *const early = &run->early[closed % window];
+            status = row_runs_move(early, run_target(run), run_share(run, closed + 1), self->crew);
+            row_runs_reset(early);
+        }
         if (status != CHROMA2_OK) {
             run_fail(self, run, status);
         }
@@ -90,7 +92,9 @@ blocks_close(orchestrator *self, event_run *run)
         run->is_block_ended[closed % window] = false;
         atomic_store_release_u64(&run->n_closed, ++closed);
     }
-    wake_signal_raise(&self->admission_signal);
+    if (atomic_load_acquire_u32(&run->has_all_blocks) == 0) {
+        wake_signal_raise(&self->admission_signal);
+    }
 }
 
 /** Rows of an event that needs no order: on they go. */
@@ -116,15 +120,22 @@ static chroma2_status
 rows_place(orchestrator *self, event_run *run, const block_rows *taken)
 {
     const uint64_t closed = atomic_load_relaxed_u64(&run->n_closed);
-    row_runs *const early = &run->blocks[taken->block];
     const bool is_next = closed % self->options.open_blocks == taken->block;
     if (run->order == CHROMA2_ORDER_NONE) {
         return rows_pass(self, run, taken);
     }
-    if (is_next && taken->is_last && early->n == 0) {
+    const bool has_early = run->early != NULL && run->early[taken->block].n > 0;
+    if (is_next && taken->is_last && !has_early) {
         return result_append(run_target(run), &taken->rows, run_share(run, closed + 1), self->crew);
     }
-    return row_runs_add(early, &taken->rows, self->column_memory, self->crew);
+    if (run->early == NULL) {
+        run->early = calloc(run->n_open_blocks, sizeof *run->early);
+        if (run->early == NULL) {
+            return error_set(
+                CHROMA2_OUT_OF_MEMORY, "no host memory for rows of event %u", run->event_id);
+        }
+    }
+    return row_runs_add(&run->early[taken->block], &taken->rows, self->column_memory, self->crew);
 }
 
 /** Resolves the future of an event that is over: with its result, or with what went wrong. */
@@ -144,6 +155,7 @@ run_resolve(orchestrator *self, event_run *run, const uint64_t counters[N_LEDGER
     const uint64_t end_ns = clock_now_ns();
     const uint64_t start_ns = run->start_ns != 0 ? run->start_ns : end_ns; // 0: it had no slot
     result->info.wall_s = (double)(end_ns - start_ns) * 1e-9;
+    atomic_store_relaxed_u64(&self->recent_ns, end_ns - run->accepted_ns);
     timeline_event(self->times, run->event_id, run->n_photons, run->accepted_ns, start_ns, end_ns);
     result_settle(result);
     result->info.memory_bytes = result_memory_bytes(result);
@@ -185,6 +197,17 @@ run_check_batch(orchestrator *self, event_run *run)
     error_detail_copy(run->error, sizeof run->error);
 }
 
+/** One event less. The mutex is held. */
+static void
+run_forget(orchestrator *self, const event_run *run)
+{
+    scene_table_leave(&self->scenes, run->scene_index);
+    --self->n_events;
+    if (self->n_space_waiters > 0) {
+        pthread_cond_broadcast(&self->space);
+    }
+}
+
 /** An event whose photons have all ended: resolves its future and frees its slot. */
 static void
 run_finish(orchestrator *self, event_run *run)
@@ -206,12 +229,13 @@ run_finish(orchestrator *self, event_run *run)
     pthread_mutex_lock(&self->mutex);
     self->runs[run->slot] = NULL;
     self->free_slots[self->n_free_slots++] = run->slot;
-    scene_table_leave(&self->scenes, run->scene_index);
-    --self->n_events;
-    pthread_cond_broadcast(&self->space);
+    const bool has_waiting = self->waiting_first != NULL;
+    run_forget(self, run);
     pthread_mutex_unlock(&self->mutex);
     event_run_destroy(run);
-    wake_signal_raise(&self->admission_signal);
+    if (has_waiting) {
+        wake_signal_raise(&self->admission_signal);
+    }
 }
 
 /** An event that never got a slot. */
@@ -221,9 +245,7 @@ run_abandon(orchestrator *self, event_run *run)
     const uint64_t nothing[N_LEDGER] = {0};
     run_resolve(self, run, nothing);
     pthread_mutex_lock(&self->mutex);
-    scene_table_leave(&self->scenes, run->scene_index);
-    --self->n_events;
-    pthread_cond_broadcast(&self->space);
+    run_forget(self, run);
     pthread_mutex_unlock(&self->mutex);
     event_run_destroy(run);
 }
@@ -265,11 +287,11 @@ runs_fail(orchestrator *self)
     }
 }
 
-/** With all orders issued admission no longer touches the run, so n_opened is final. */
+/** With all orders issued admission no longer opens blocks, so n_opened is final. */
 static void
 run_finish_if_over(orchestrator *self, event_run *run)
 {
-    if (run->has_all_blocks && run->n_closed == run->n_opened) {
+    if (atomic_load_acquire_u32(&run->has_all_blocks) != 0 && run->n_closed == run->n_opened) {
         run_finish(self, run);
     }
 }
@@ -329,7 +351,7 @@ issues_serve(orchestrator *self)
     const uint32_t n = queue_pop(&self->issue_done, slots, DONE_BATCH);
     for (uint32_t i = 0; i < n; ++i) {
         event_run *const run = self->runs[slots[i]];
-        run->has_all_blocks = true;
+        atomic_store_release_u32(&run->has_all_blocks, 1u);
         run_finish_if_over(self, run);
     }
     return n > 0;
@@ -340,6 +362,7 @@ dispatch_main(void *argument)
 {
     orchestrator *const self = argument;
     pthread_setname_np(pthread_self(), "c2 dispatch"); // as debuggers and profilers show it
+    uint64_t awake_ns = 0;
     while (atomic_load_acquire_u32(&self->is_stopping) == 0) {
         const uint64_t seen = wake_signal_count(&self->dispatch_signal);
         bool has_moved = false;
@@ -354,8 +377,11 @@ dispatch_main(void *argument)
         if (!has_moved) {
             const uint64_t nap =
                 due > now && due - now < LONGEST_NAP_NS ? due - now : LONGEST_NAP_NS;
-            wake_signal_wait(&self->dispatch_signal, seen, nap);
+            wake_signal_wait_awake(&self->dispatch_signal, seen, awake_ns, nap);
         }
+        // awake for a while after each piece of news
+        const bool has_news = has_moved || wake_signal_count(&self->dispatch_signal) != seen;
+        awake_ns = has_news ? orchestrator_awake_ns(self) : 0;
     }
     return NULL;
 }

@@ -301,9 +301,10 @@ event_run_destroy(event_run *self)
     }
     event_run_release_batch(self);
     event_sources_reset(&self->sources);
-    for (uint32_t i = 0; i < self->n_open_blocks; ++i) {
-        row_runs_reset(&self->blocks[i]);
+    for (uint32_t i = 0; self->early != NULL && i < self->n_open_blocks; ++i) {
+        row_runs_reset(&self->early[i]);
     }
+    free(self->early);
     chroma2_result_destroy(self->result);
     chroma2_result_destroy(self->part);
     event_image_destroy(self->image);

@@ -38,17 +38,17 @@ struct event_run {
     uint32_t slot;
     bool has_slot; // under the orchestrator's mutex
     uint32_t n_open_blocks;
-    uint64_t n_issued;      // photons ordered so far
-    uint64_t n_opened;      // blocks opened so far
-    bool is_block_open;     // the guard of block n_opened - 1 is held
-    struct event_run *next; // in the list of waiting events
+    uint64_t n_issued;       // photons ordered so far
+    uint64_t n_opened;       // blocks opened so far; final when has_all_blocks
+    uint32_t has_all_blocks; // atomic: no more will be opened
+    bool is_block_open;      // the guard of block n_opened - 1 is held
+    struct event_run *next;  // in the list of waiting events
 
     /* Dispatch's. */
     uint64_t n_closed; // atomic: blocks whose rows have left
-    bool has_all_blocks;
-    bool is_over; // under the orchestrator's mutex: its future is being resolved
+    bool is_over;      // under the orchestrator's mutex: its future is being resolved
     bool is_block_ended[MAX_OPEN_BLOCKS];
-    row_runs blocks[MAX_OPEN_BLOCKS]; // rows that came before their block's turn
+    row_runs *early; // [n_open_blocks] rows that came before their block's turn; NULL: none yet
     chroma2_result *result, *part;
     chroma2_status status;
     char error[512];

@@ -47,12 +47,15 @@ future_resolve(
     chroma2_future *self, chroma2_status status, const char *error, chroma2_result *result)
 {
     pthread_mutex_lock(&self->mutex);
-    snprintf(self->error, sizeof self->error, "%s", error);
+    if (status != CHROMA2_OK) {
+        snprintf(self->error, sizeof self->error, "%s", error);
+    }
     self->n_ended = result->ledger.in + result->ledger.spawned - result->ledger.alive;
     self->n_total = result->info.n_photons + result->ledger.spawned;
     self->result = result;
     self->run = NULL;
     self->status = status;
+    atomic_store_release_u32(&self->is_resolved, 1u);
     const chroma2_future_callback on_done = self->on_done;
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->mutex);
@@ -83,6 +86,16 @@ out:
     return status;
 }
 
+/** Looks for the end of an event that is expected soon. */
+static void
+wait_awake(const chroma2_future *self, uint64_t awake_ns)
+{
+    const uint64_t end = clock_now_ns() + awake_ns;
+    while (atomic_load_acquire_u32(&self->is_resolved) == 0 && clock_now_ns() < end) {
+        pause_briefly();
+    }
+}
+
 chroma2_status
 chroma2_future_wait(chroma2_future *self, uint64_t timeout_ns)
 {
@@ -92,6 +105,12 @@ chroma2_future_wait(chroma2_future *self, uint64_t timeout_ns)
         "the future belongs to process %d (its threads did not survive the fork). Submit the event "
         "in the child?",
         (int)self->pid);
+    if (self->awake_ns > 0) {
+        wait_awake(self, self->awake_ns < timeout_ns ? self->awake_ns : timeout_ns);
+    }
+    if (atomic_load_acquire_u32(&self->is_resolved) != 0) {
+        goto out;
+    }
     pthread_mutex_lock(&self->mutex);
     const bool is_own_thread = self->run != NULL && self->dispatch_thread != NULL &&
                                pthread_equal(*self->dispatch_thread, pthread_self());

@@ -33,6 +33,8 @@ struct chroma2_future {
     void *on_done_context;
     const pthread_t *dispatch_thread; // waiting on this thread would never end
     pid_t pid;                        // of the process whose threads resolve it
+    uint64_t awake_ns;                // who waits looks so long before it sleeps
+    uint32_t is_resolved;             // atomic: the status is final
 };
 
 CHROMA2_MUST_CHECK chroma2_status future_create(chroma2_future **out_future);

@@ -10,6 +10,9 @@
 
 static const uint64_t TRACE_GAUGES_NS = 10000000; // between two readings of the gauges
 
+/* Looking for news: briefly, or longer where events have been quick. */
+static const uint64_t AWAKE_NS = 50000, QUICK_EVENT_NS = 250000, HAND_OVER_NS = 20000;
+
 /** Called by workers when photons moved: there may be rows, ended blocks, or orders to reclaim. */
 static void
 workers_moved(void *context)
@@ -18,7 +21,8 @@ workers_moved(void *context)
     if (self->ops->has_output(self->backend)) {
         wake_signal_raise(&self->dispatch_signal);
     }
-    if (self->ops->has_orders_done(self->backend)) {
+    if (atomic_load_acquire_u32(&self->wants_orders) != 0 &&
+        self->ops->has_orders_done(self->backend)) {
         wake_signal_raise(&self->admission_signal);
     }
 }
@@ -117,8 +121,11 @@ tables_make(orchestrator *self)
     }
     self->n_free_orders = N_ORDERS;
     const uint32_t n_wanted = 2 + 2 * self->ops->n_threads(self->backend);
-    const uint32_t n_most = N_ORDERS - SPARE_ORDERS;
-    self->most_orders = n_wanted < n_most ? n_wanted : n_most;
+    const uint32_t n_most_packed =
+        N_ORDERS - SPARE_ORDERS; // some are left to events that come later
+    self->most_packed = n_wanted < n_most_packed ? n_wanted : n_most_packed;
+    self->most_orders = n_wanted < N_ORDERS / 4 ? n_wanted : N_ORDERS / 4;
+    self->may_stay_awake = self->ops->may_stay_awake(self->backend);
     TRY(column_pool_create(self->options.memory_bytes / 4, &self->column_memory));
     TRY(copy_crew_create(self->ops->copy_helpers(self->backend), &self->crew));
     TRY(queue_create(mem_ops_host(), n, &self->issue_ring));
@@ -202,6 +209,7 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     self->options = *options;
     pthread_mutex_init(&self->columns, NULL);
     pthread_mutex_init(&self->mutex, NULL);
+    pthread_mutex_init(&self->admission, NULL);
     pthread_cond_init(&self->space, NULL);
     TRY(wake_signal_init(&self->admission_signal));
     TRY(wake_signal_init(&self->dispatch_signal));
@@ -273,9 +281,12 @@ cancel_everything(orchestrator *self)
         atomic_store_release_u32(&run->is_cancelled, 1);
     }
     for (uint32_t slot = 0; self->runs != NULL && slot < self->options.events_in_flight; ++slot) {
-        if (self->runs[slot] != NULL) {
-            atomic_store_release_u32(&self->runs[slot]->is_cancelled, 1);
-            self->ops->event_cancel(self->backend, slot);
+        event_run *const run = self->runs[slot];
+        if (run != NULL) {
+            atomic_store_release_u32(&run->is_cancelled, 1);
+            if (run->has_slot) {
+                self->ops->event_cancel(self->backend, slot);
+            }
         }
     }
     pthread_mutex_unlock(&self->mutex);
@@ -296,9 +307,11 @@ orchestrator_stop(orchestrator *self, chroma2_close_mode mode)
         cancel_everything(self);
     }
     pthread_mutex_lock(&self->mutex);
+    ++self->n_space_waiters;
     while (self->n_events > 0 && self->has_dispatch) {
         pthread_cond_wait(&self->space, &self->mutex);
     }
+    --self->n_space_waiters;
     pthread_mutex_unlock(&self->mutex);
     atomic_store_release_u32(&self->is_stopping, 1);
     if (self->has_admission) {
@@ -350,8 +363,18 @@ orchestrator_destroy(orchestrator *self)
     wake_signal_reset(&self->dispatch_signal);
     pthread_cond_destroy(&self->space);
     pthread_mutex_destroy(&self->mutex);
+    pthread_mutex_destroy(&self->admission);
     pthread_mutex_destroy(&self->columns);
     free(self);
+}
+
+uint64_t
+orchestrator_awake_ns(const orchestrator *self)
+{
+    const uint64_t recent_ns = atomic_load_relaxed_u64(&self->recent_ns);
+    return !self->may_stay_awake        ? 0
+           : recent_ns > QUICK_EVENT_NS ? AWAKE_NS
+                                        : 2 * recent_ns + HAND_OVER_NS;
 }
 
 bool
@@ -374,7 +397,9 @@ space_wait(orchestrator *self, size_t n)
     while (self->n_events + n > capacity && !self->is_closing) {
         REQUIRE(!orchestrator_is_dispatch_thread(self), CHROMA2_WRONG_THREAD,
             "a callback submits into a full session (only its own thread could make room)");
+        ++self->n_space_waiters;
         pthread_cond_wait(&self->space, &self->mutex);
+        --self->n_space_waiters;
     }
     REQUIRE(!self->is_closing, CHROMA2_CLOSED, "the session is closed");
 out:
@@ -439,6 +464,7 @@ run_build(orchestrator *self, const chroma2_event *event, const uint64_t *ids, s
     (*out_run)->future->hooks.progress = orchestrator_progress;
     (*out_run)->future->hooks.context = self;
     (*out_run)->future->dispatch_thread = &self->dispatch_thread;
+    (*out_run)->future->awake_ns = orchestrator_awake_ns(self);
 out:
     if (uses_scene) {
         pthread_mutex_lock(&self->mutex);
@@ -515,6 +541,7 @@ orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, c
     }
     pthread_mutex_lock(&self->mutex);
     status = space_wait(self, n);
+    const bool goes_at_once = n <= FEW_EVENTS && self->waiting_last == NULL;
     for (size_t i = 0; i < n && status == CHROMA2_OK; ++i) {
         if (self->waiting_last == NULL) {
             self->waiting_first = runs[i];
@@ -530,7 +557,12 @@ orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, c
     pthread_mutex_unlock(&self->mutex);
     TRY(status);
     metric_add(&self->own_metrics, METRIC_events_submitted, n);
-    wake_signal_raise(&self->admission_signal);
+    if (!goes_at_once || !admission_try(self)) {
+        wake_signal_raise(&self->admission_signal);
+    }
+    if (self->may_stay_awake) {
+        wake_signal_raise(&self->dispatch_signal); // it comes to itself while photons run
+    }
 out:
     for (size_t i = runs != NULL ? n : 0; i > 0; --i) {
         run_discard(self, &events[i - 1], runs[i - 1]);

@@ -21,7 +21,10 @@ enum {
     N_ORDERS = 64,
     SPARE_ORDERS = 8,      // one event leaves so many to others
     PACKED_AT_ONCE = 1024, // so few photons admission packs itself: no thread has to wake up
-    LEAST_STAGED = 8192    // an array is cut into no smaller orders to share it among threads
+    LEAST_STAGED = 8192,   // an array is cut into no smaller orders to share it among threads
+    SLOTS_AT_ONCE = 64,    // events that get theirs in one round of admission
+    MOST_ISSUING = 512,    // events with a slot that still get orders
+    FEW_EVENTS = 8,        // submitted at once: their caller does a round of admission itself
 };
 
 /** One order being packed by an ingestion thread. */
@@ -58,6 +61,7 @@ struct orchestrator {
     pthread_mutex_t columns; // batches are not given back under it; taken before the mutex
     pthread_mutex_t mutex;   // guards what follows
     pthread_cond_t space;    // an event ended
+    uint32_t n_space_waiters;
     scene_table scenes;
     uint32_t scene_index;                    // of the session's own scene, which it uses
     event_run *waiting_first, *waiting_last; // accepted, without a slot yet
@@ -68,15 +72,18 @@ struct orchestrator {
     uint64_t next_sequence, n_done_before; // events done in sessions before this one
     bool is_closing;
 
-    /* Admission's own. */
+    /* Admission's, under its own mutex, which is taken before the other. */
     pthread_t admission_thread;
     wake_signal admission_signal;
+    pthread_mutex_t admission;
+    uint32_t wants_orders; // atomic: it waits for orders to come back
     photon_order orders[N_ORDERS];
     uint32_t free_orders[N_ORDERS];
     uint32_t n_free_orders;
     event_run **issuing;    // [events_in_flight] events that still get orders
     uint32_t *n_orders_out; // [events_in_flight] orders of a slot that have not come back
     uint32_t most_orders;   // that one event may have out: what comes later waits behind these
+    uint32_t most_packed;   // likewise of those with columns, which are smaller
     uint32_t n_issuing, cursor;
     uint32_t n_ingested;
     ingest_task ingest_tasks[N_ORDERS];
@@ -86,6 +93,8 @@ struct orchestrator {
     wake_signal dispatch_signal;
     column_pool *column_memory; // of results
     copy_crew *crew;            // helps to fill them
+    bool may_stay_awake;        // as the backend says
+    uint64_t recent_ns;         // atomic: from submission to result, of the last event that ended
 
     uint32_t failure; // atomic, a chroma2_status: why no photon will ever move again
     char failure_detail[512];
@@ -93,6 +102,14 @@ struct orchestrator {
     uint32_t is_stopping;         // atomic
     bool has_admission, has_dispatch;
 };
+
+/** One round of admission, by a thread that submits, unless another one is at it. Returns whether
+ *  nothing is left for the thread whose task it is. */
+bool admission_try(orchestrator *self);
+
+/** How long a thread may look for news before it sleeps: for as long as the last event took if that
+ *  was short, else for some microseconds. */
+uint64_t orchestrator_awake_ns(const orchestrator *self);
 
 /** Threads' main functions. */
 void *admission_main(void *argument);

@@ -9,7 +9,7 @@
 #include "runtime/photon_page.h"
 
 enum { MIRROR_OVERHEAD = 256 }; // of a lent buffer: its place in the pool
-enum { MIN_STAGED = 4096, MIN_SLOTS = 64, MIN_ROWS = 256, MAX_ROWS = 1 << 23, N_SLOT_RINGS = 5 };
+enum { MIN_STAGED = 4096, MIN_SLOTS = 64, MIN_ROWS = 256, MAX_ROWS = 1 << 24, N_SLOT_RINGS = 5 };
 
 /** Smallest power of two that is not below n. */
 static uint64_t

@@ -27,7 +27,7 @@ counts_now(void)
 }
 
 static const char *const kernels[] = {
-    "thread", "chunk", "refill", "pool", "wavefront", "specialized"};
+    "thread", "chunk", "refill", "pool", "wavefront", "specialized", "hybrid"};
 
 static chroma2_session *
 open_with(const char *kernel, const char *lifetime)

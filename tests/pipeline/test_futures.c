@@ -80,7 +80,7 @@ bell_ring(void *context)
     bell *const self = context;
     self->was_done = chroma2_future_is_done(self->future);
     self->thread = pthread_self();
-    atomic_fetch_add_relaxed_u32(&self->n_rung, 1);
+    atomic_fetch_add_acq_rel_u32(&self->n_rung, 1);
 }
 
 static void

@@ -198,7 +198,7 @@ unsorted_blocks_bring_all_rows(void **state)
     assert_int_equal(reader.next_photon, whole.next_photon);
     assert_memory_equal(reader.next_row, whole.next_row, sizeof whole.next_row);
     if (events_device() == CHROMA2_DEVICE_CPU) { // a GPU runs all of so few at once
-        assert_true(reader.n_calls > 1); // they do not wait for the end
+        assert_true(reader.n_calls > 1);         // they do not wait for the end
     }
     chroma2_result_destroy(expected);
     chroma2_session_destroy(session);
@@ -421,7 +421,9 @@ a_slow_callback_slows_and_shows(void **state)
     assert_int_equal(slow.n_calls, 30);
     assert_true(events_metric(session, "callback_ns") >= 30u * 10000000u);
     assert_int_equal(events_metric(session, "callbacks"), 30);
-    assert_true(events_metric(session, "straggler_wait_ns") > 0);
+    if (events_device() == CHROMA2_DEVICE_CPU) { // a GPU started all of so few at once
+        assert_true(events_metric(session, "straggler_wait_ns") > 0);
+    }
     chroma2_session_destroy(session);
 }
 

@@ -218,6 +218,106 @@ test_reemission(void **state)
     fixture_destroy(f);
 }
 
+/** Mean and variance of a tabulated law: flat in each cell, and y[0] at the first point. */
+static void
+tabulated_moments(const tabulated_law *law, double *out_mean, double *out_variance)
+{
+    double mean = (double)law->y[0] * law->x0;
+    double square = (double)law->y[0] * law->x0 * law->x0;
+    for (uint32_t i = 0; i + 1 < law->n; i++) {
+        const double share = (double)law->y[i + 1] - (double)law->y[i];
+        const double middle = law->x0 + law->dx * (i + 0.5);
+        mean += share * middle;
+        square += share * (middle * middle + law->dx * law->dx / 12.0);
+    }
+    *out_mean = mean;
+    *out_variance = square - mean * mean;
+}
+
+/** A Gaussian in cells: as a distribution, and as legacy's DAQ tabulated it. */
+typedef struct gaussian_case {
+    double mean, rms, low, high;
+    double legacy_mean; // what legacy's DAQ draws on average
+} gaussian_case;
+
+enum { GAUSSIAN_CELLS = 50 };
+
+/** The share below each edge of the cells; n is the number of edges. */
+static tabulated_law
+gaussian_table(const gaussian_case *c, float y[GAUSSIAN_CELLS + 1])
+{
+    const double dx = (c->high - c->low) / GAUSSIAN_CELLS;
+    const double scale = 1.0 / (c->rms * sqrt(2.0));
+    const double first = erfc((c->mean - c->low) * scale);
+    const double norm = erfc((c->mean - c->high) * scale) - first;
+    for (int k = 0; k <= GAUSSIAN_CELLS; k++) {
+        y[k] = (float)((erfc((c->mean - c->low - dx * k) * scale) - first) / norm);
+    }
+    const tabulated_law law = {y, GAUSSIAN_CELLS + 1, c->low, dx};
+    return law;
+}
+
+/** Densities at the right edges of the cells, summed, but without the 0 in front: one number less
+ *  than there are edges, each of them a cell too early. */
+static tabulated_law
+legacy_table(const gaussian_case *c, float y[GAUSSIAN_CELLS + 1])
+{
+    const double dx = (c->high - c->low) / GAUSSIAN_CELLS;
+    double sums[GAUSSIAN_CELLS], sum = 0.0;
+    for (int k = 0; k < GAUSSIAN_CELLS; k++) {
+        const double z = (c->low + dx * (k + 1) - c->mean) / c->rms;
+        sums[k] = sum += exp(-0.5 * z * z);
+    }
+    for (int k = 0; k < GAUSSIAN_CELLS; k++) {
+        y[k] = (float)(sums[k] / sum);
+    }
+    const tabulated_law law = {y, GAUSSIAN_CELLS, c->low, dx};
+    return law;
+}
+
+/** Draws from a table; checks them against its own mean and distribution, which it returns. */
+static double
+expect_tabulated(const tabulated_law *law, double rms, uint32_t event_id)
+{
+    enum { N = 400000 };
+    const cdf_record record = {0, law->n, (float)law->x0, (float)law->dx};
+    double *const x = malloc(N * sizeof *x);
+    stat_mean sampled = {0, 0, 0};
+    double mean = 0.0, variance = 0.0;
+    tabulated_moments(law, &mean, &variance);
+    for (uint64_t id = 0; id < N; id++) {
+        const random4 words = draw(key_from_seed(20240601), event_id, id, 0, 0, RANDOM_DAQ, 0);
+        x[id] = (double)cdf_sample(law->y, &record, uniform(words.w[0]));
+        stat_add(&sampled, x[id]);
+    }
+    ASSERT_Z(stat_z_mean(&sampled, mean));
+    ASSERT_P(stat_p_ks(x, N, tabulated_cdf, law));
+    ASSERT_NEAR(sqrt(variance), rms, 0.004 * rms);
+    free(x);
+    return mean;
+}
+
+/** A Gaussian in 50 cells has its mean and width. Tabulated as legacy's DAQ did, it is shifted by
+ *  one cell and a half towards smaller values, to the numbers known of legacy: the sampler does
+ *  neither add to that nor hide it. */
+static void
+test_gaussian_table(void **state)
+{
+    (void)state;
+    static const gaussian_case cases[] = {
+        {0.0, 1.2, -6.0, 6.0, -0.360}, {0.0, 1.5, -7.5, 7.5, -0.450}, {1.0, 0.1, 0.0, 1.5, 0.955}};
+    float y[GAUSSIAN_CELLS + 1];
+    for (uint32_t i = 0; i < 3; i++) {
+        const gaussian_case *const c = &cases[i];
+        const tabulated_law right = gaussian_table(c, y);
+        const double cells = sqrt(c->rms * c->rms + right.dx * right.dx / 12.0);
+        ASSERT_NEAR(expect_tabulated(&right, cells, 2 * i), c->mean, 1e-5 * c->rms);
+        const tabulated_law shifted = legacy_table(c, y);
+        ASSERT_NEAR(expect_tabulated(&shifted, cells, 2 * i + 1), c->legacy_mean, 0.0005);
+        ASSERT_NEAR(c->legacy_mean, c->mean - 1.5 * right.dx, 0.0005);
+    }
+}
+
 static double
 rayleigh_cdf(double x, const void *law)
 {
@@ -336,6 +436,7 @@ main(void)
         cmocka_unit_test(test_walls_do_not_count),
         cmocka_unit_test(test_components),
         cmocka_unit_test(test_reemission),
+        cmocka_unit_test(test_gaussian_table),
         cmocka_unit_test(test_rayleigh),
         cmocka_unit_test(test_rayleigh_moments),
     };

@@ -24,7 +24,7 @@ row_vector(const float *column, uint64_t row)
 /* ---------------------------------------------------------------------------- flight times */
 
 /** Every step of every photon takes its length times the index of the medium over c, at the
- *  wavelength before it. Where it ends on a boundary it is moved by 13 h at most.
+ *  wavelength before it. Where it ends on a boundary it is moved by less than 9 h.
  *  Returns the number of steps that were looked at. */
 static uint64_t
 expect_flight_times(chroma2_scene *scene, const chroma2_source *source, int is_precise)

@@ -112,6 +112,13 @@ cpu_copy_helpers(const backend_context *self)
     return 0;
 }
 
+static bool
+cpu_may_stay_awake(const backend_context *self)
+{
+    (void)self;
+    return false;
+}
+
 static uint64_t
 cpu_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events, uint32_t n_staged)
 {
@@ -295,6 +302,7 @@ static const backend_ops cpu_ops = {
     .order_photons = cpu_order_photons,
     .staged_photons = cpu_staged_photons,
     .copy_helpers = cpu_copy_helpers,
+    .may_stay_awake = cpu_may_stay_awake,
     .own_bytes = cpu_own_bytes,
     .batch_device = cpu_batch_device,
     .batch_fault = cpu_batch_fault,
@@ -307,6 +315,7 @@ static const backend_ops cpu_ops = {
     .block_expect = cpu_block_expect,
     .block_seal = cpu_block_seal,
     .order_publish = cpu_order_publish,
+    .link_flush = cpu_link_flush,
     .orders_done = cpu_orders_done,
     .event_cancel = cpu_event_cancel,
     .block_take = cpu_block_take,

@@ -31,6 +31,7 @@ void cpu_block_open(backend_context *self, uint32_t slot, uint32_t block);
 void cpu_block_expect(backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons);
 void cpu_block_seal(backend_context *self, uint32_t slot, uint32_t block);
 void cpu_order_publish(backend_context *self, uint32_t index, const photon_order *order);
+void cpu_link_flush(backend_context *self);
 uint32_t cpu_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max);
 void cpu_event_cancel(backend_context *self, uint32_t slot);
 bool cpu_block_take(backend_context *self, block_rows *out_rows);

@@ -35,7 +35,6 @@ void
 cpu_block_seal(backend_context *self, uint32_t slot, uint32_t block)
 {
     block_leave(&self->view, slot, block, 1);
-    self->hooks.moved(self->hooks.context);
 }
 
 void
@@ -43,7 +42,13 @@ cpu_order_publish(backend_context *self, uint32_t index, const photon_order *ord
 {
     self->view.orders[index] = *order;
     queue_push(&self->view.order_waiting, &index, 1);
+}
+
+void
+cpu_link_flush(backend_context *self)
+{
     wake_signal_raise(&self->work);
+    self->hooks.moved(self->hooks.context); // a block may have ended when it was sealed
 }
 
 uint32_t

@@ -102,6 +102,7 @@ cuda_open(int32_t device, uint32_t n_threads, backend_context **out_context)
     REQUIRE(device >= 0 && device < n_devices, CHROMA2_NO_DEVICE,
         "device %d is not there (the machine has %d)", (int)device, n_devices);
     self->device = device;
+    self->has_spare_cores = sysconf(_SC_NPROCESSORS_ONLN) >= 8;
     CUDA_TRY(cudaSetDevice(device));
     CUDA_TRY(cudaGetDeviceProperties(&properties, device));
     snprintf(self->device_name, sizeof self->device_name, "%.72s", properties.name);
@@ -152,11 +153,12 @@ cuda_n_threads(const backend_context *self)
     return self->n_multiprocessors;
 }
 
-/** A quarter of the memory that is free, 8 GiB at most: room for every lane many times over. */
+/** A quarter of the memory that is free, 16 GiB at most: room for all slots, and for the rows of all
+ *  their photons, so that blocks whose last photon goes on for long hold up nothing. */
 static backend_defaults
 cuda_defaults(const backend_context *self)
 {
-    const uint64_t most = (uint64_t)8 << 30;
+    const uint64_t most = (uint64_t)16 << 30;
     const uint64_t least = (uint64_t)512 << 20;
     backend_defaults defaults;
     size_t n_free = 0;
@@ -174,7 +176,7 @@ cuda_defaults(const backend_context *self)
 static uint32_t
 cuda_default_slots(const backend_context *self)
 {
-    return 65536u * self->n_multiprocessors;
+    return 32768u * self->n_multiprocessors;
 }
 
 static uint32_t
@@ -195,9 +197,15 @@ cuda_staged_photons(const backend_context *self)
 static uint32_t
 cuda_copy_helpers(const backend_context *self)
 {
-    (void)self;
     const long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return n_cores >= 8 ? 3u : 0u;
+    return n_cores >= 16 ? 7u : (self->has_spare_cores ? 3u : 0u);
+}
+
+/** Cores that would be idle may as well look for news. */
+static bool
+cuda_may_stay_awake(const backend_context *self)
+{
+    return self->has_spare_cores;
 }
 
 static uint64_t
@@ -317,6 +325,7 @@ cuda_ops_make(void)
     ops.order_photons = cuda_order_photons;
     ops.staged_photons = cuda_staged_photons;
     ops.copy_helpers = cuda_copy_helpers;
+    ops.may_stay_awake = cuda_may_stay_awake;
     ops.own_bytes = cuda_own_bytes;
     ops.batch_device = cuda_batch_device;
     ops.batch_fault = cuda_batch_fault;
@@ -329,6 +338,7 @@ cuda_ops_make(void)
     ops.block_expect = cuda_block_expect;
     ops.block_seal = cuda_block_seal;
     ops.order_publish = cuda_order_publish;
+    ops.link_flush = cuda_link_flush;
     ops.orders_done = cuda_orders_done;
     ops.event_cancel = cuda_event_cancel;
     ops.block_take = cuda_block_take;

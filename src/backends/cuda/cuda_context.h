@@ -36,6 +36,7 @@ enum {
     CUDA_AWAKE_NS = 200000,  // an epoch is waited for awake so long
     CUDA_GATHER_NS = 200000, // and photons on their way in, if one of so many slots would not be
     CUDA_GATHER_SLOTS = 16,  // used by those that are here
+    CUDA_READY_NS = 50000,   // and so long for news once there is nothing to do
     CUDA_PARK_NS = 1000000,  // a propagate that stays leaves after so long without photons
     CUDA_NAP_NS = 100000,    // and while it works the other stages look so often
     CUDA_RESERVE = 16        // of so many multiprocessors it leaves one to them
@@ -157,6 +158,7 @@ struct backend_context {
     int device;
     char device_name[80];
     uint32_t n_multiprocessors;
+    bool has_spare_cores; // the host has
     const struct cuda_rung *rung;
     uint64_t epoch_ns;
     bool is_resident;             // lifetime "session": propagate stays
@@ -192,6 +194,7 @@ struct backend_context {
     pthread_mutex_t mutex; // guards the link below
     cuda_command *commands;
     uint32_t n_commands, commands_capacity;
+    bool is_urgent;                            // an epoch under way ends for their sake
     uint32_t photons_ordered[CUDA_MAX_ORDERS]; // by order, until all have started
     uint64_t n_photons_ordered;                // their sum
     uint64_t n_photons_expected;               // in blocks; their orders are being packed
@@ -275,6 +278,7 @@ void cuda_block_open(backend_context *self, uint32_t slot, uint32_t block);
 void cuda_block_expect(backend_context *self, uint32_t slot, uint32_t block, uint64_t n_photons);
 void cuda_block_seal(backend_context *self, uint32_t slot, uint32_t block);
 void cuda_order_publish(backend_context *self, uint32_t index, const photon_order *order);
+void cuda_link_flush(backend_context *self);
 uint32_t cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t n_max);
 void cuda_event_cancel(backend_context *self, uint32_t slot);
 bool cuda_block_take(backend_context *self, block_rows *out_rows);

@@ -261,7 +261,8 @@ driver_round(backend_context *self)
         }
     } else {
         TRY(rows_check(self));
-        wake_signal_wait(&self->work, seen, CUDA_PARK_NS);
+        const uint64_t awake_ns = self->has_spare_cores ? (uint64_t)CUDA_READY_NS : 0u;
+        wake_signal_wait_awake(&self->work, seen, awake_ns, CUDA_PARK_NS);
         if (wake_signal_count(&self->work) == seen) {
             TRY(resident_park(self));
             wake_signal_wait(&self->work, seen, 50000000u);

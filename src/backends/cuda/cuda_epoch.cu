@@ -237,6 +237,7 @@ kernel_plan(const __grid_constant__ cuda_view whole)
     plan->began_ns[MOMENT_PLAN] = now_ns;
     plan->n_compact = plan_compact(view, now_ns);
     plan_orders(view, plan, whole.control->most_in_order);
+    metric_set(&view->metrics, METRIC_free_depth, queue_depth(&view->free)); // at its lowest
     plan->n_propagated =
         queue_depth(&view->active) + plan->n_compact + plan->n_photons + plan_n_waves(plan);
     if (plan->stays == 0) {

@@ -65,9 +65,10 @@ lane_begin(const cuda_view *whole, const lane_store *store, uint32_t place, phot
     return goes_on;
 }
 
-/** Ends the step of the photon in a place. Returns its outcome, and the photon as it then is. */
+/** Ends the step of the photon in a place. Returns its outcome, and the photon as it then is.
+ *  found  not looked at if the event was cancelled: then there was no search */
 static __device__ __forceinline__ uint32_t
-lane_end(const cuda_view *whole, const lane_store *store, uint32_t place, const trace_hit *hit,
+lane_end(const cuda_view *whole, const lane_store *store, uint32_t place, const trace_search *found,
     photon *out_p)
 {
     const stage_view *const view = &whole->stage;
@@ -77,13 +78,14 @@ lane_end(const cuda_view *whole, const lane_store *store, uint32_t place, const 
     if (CHROMA2_UNLIKELY((p.history & CHROMA2_HISTORY(CANCELLED_PHOTON)) != 0)) {
         outcome = propagate_cancel(event, &p);
     } else {
+        const trace_hit hit = trace_search_hit(found);
         step_search search;
         search.ray = step_ray(&p);
         search.path.absorb_mm = bits_float(*lane_word(store, PHOTON_WORDS, place));
         search.path.scatter_mm = bits_float(*lane_word(store, PHOTON_WORDS + 1, place));
         search.path.is_mie = *lane_word(store, PHOTON_WORDS + 2, place);
         search.choice = *lane_word(store, PHOTON_WORDS + 3, place);
-        outcome = propagate_end(view, event, &p, &search, hit);
+        outcome = propagate_end(view, event, &p, &search, &hit);
         if (CHROMA2_UNLIKELY((outcome & PROPAGATE_END_MASK) == PROPAGATE_ABORTS)) {
             p = photon_pick_up(store->words, store->n_places, place);
             outcome = propagate_abort(event, &p, outcome);

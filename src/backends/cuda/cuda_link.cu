@@ -8,7 +8,8 @@
 #include "backends/cuda/cuda_context.h"
 #include "backends/cuda/cuda_device.h"
 
-/** Adds a command, and lets the driver know. is_urgent: an epoch under way ends for its sake */
+/** Adds a command; the next cuda_link_flush lets the driver know.
+ *  is_urgent  an epoch under way ends for its sake */
 static void
 command_send(backend_context *self, cuda_command command, bool is_urgent)
 {
@@ -26,10 +27,18 @@ command_send(backend_context *self, cuda_command command, bool is_urgent)
         self->commands_capacity = capacity;
     }
     self->commands[self->n_commands++] = command;
+    self->is_urgent = self->is_urgent || is_urgent;
     pthread_mutex_unlock(&self->mutex);
-    if (is_urgent) {
+}
+
+void
+cuda_link_flush(backend_context *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    if (self->is_urgent) {
         atomic_store_relaxed_u32(&self->control->wanted, 1u);
     }
+    pthread_mutex_unlock(&self->mutex);
     wake_signal_raise(&self->work);
 }
 
@@ -258,20 +267,18 @@ cuda_order_publish(backend_context *self, uint32_t index, const photon_order *or
     if (status == CHROMA2_OK) {
         self->copies[self->n_copies].index = index;
         self->copies[self->n_copies++].slot = order->event_slot;
+        self->is_urgent = self->is_urgent || order->n <= CUDA_URGENT_PHOTONS;
     } else if (self->fault == CHROMA2_OK) {
         self->fault = status;
     }
     pthread_mutex_unlock(&self->mutex);
-    if (order->n <= CUDA_URGENT_PHOTONS) { // its columns are there before the epoch has ended
-        atomic_store_relaxed_u32(&self->control->wanted, 1u);
-    }
-    wake_signal_raise(&self->work);
 }
 
 void
 cuda_event_cancel(backend_context *self, uint32_t slot)
 {
     command_send(self, command_make(COMMAND_EVENT_CANCEL, slot, 0, 0, 0), true);
+    cuda_link_flush(self);
 }
 
 void
@@ -432,8 +439,9 @@ chroma2_status
 cuda_link_send(backend_context *self, bool must_wait, uint32_t *out_n)
 {
     chroma2_status status = CHROMA2_OK;
-    atomic_store_relaxed_u32(&self->control->wanted, 0u);
     pthread_mutex_lock(&self->mutex);
+    atomic_store_relaxed_u32(&self->control->wanted, 0u);
+    self->is_urgent = false;
     TRY(self->fault);
     TRY(copies_collect(self, must_wait));
     {

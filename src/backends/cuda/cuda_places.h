@@ -66,8 +66,7 @@ place_end(const cuda_view *whole, const place_store *store, uint32_t place, phot
     search.t = bits_float(store->hits[place]);
     search.placement = store->hits[n + place];
     search.face = store->hits[2 * n + place];
-    const trace_hit hit = trace_search_hit(&search);
-    return lane_end(whole, &store->photons, place, &hit, out_p);
+    return lane_end(whole, &store->photons, place, &search, out_p);
 }
 
 /** Serves a place of each lane: ends the step of a photon that has its hit, sends it away if it
@@ -97,9 +96,11 @@ warp_serve_places(const cuda_view *whole, const place_store *store, uint32_t pla
     if (gets || (state == PLACE_HAS_HIT && !wants)) {
         step_search search;
         const bool has_search = lane_begin(whole, &store->photons, place, &p, &search);
-        store->hits[place] = has_search ? float_bits(search.ray.t_max) : 0u;
-        store->hits[store->photons.n_places + place] = NO_PRIMITIVE;
+        store->hits[place] = float_bits(search.ray.t_max);
         after = has_search ? PLACE_READY : PLACE_HAS_HIT;
+        if (CHROMA2_UNLIKELY(!has_search)) {
+            store->hits[store->photons.n_places + place] = NO_PRIMITIVE;
+        }
     }
     __syncwarp();
     return after;

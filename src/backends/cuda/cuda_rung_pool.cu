@@ -9,16 +9,10 @@
  *  Photons and hits rest in shared memory, place by place. */
 #include "backends/cuda/cuda_places.h"
 
-#ifndef POOL_PLACES
-#define POOL_PLACES 64
-#endif
-#ifndef HAND_OUT_LANES
-#define HAND_OUT_LANES 4
-#endif
-#ifndef BLOCKS_EACH
-#define BLOCKS_EACH 5
-#endif
 enum {
+    POOL_PLACES = 64,   // of a warp
+    HAND_OUT_LANES = 4, // idle lanes that are worth to be given a place
+    BLOCKS_EACH = 5,
     WARPS_A_BLOCK = 4,
     BLOCK_THREADS = 32 * WARPS_A_BLOCK,
     WARP_WORDS = PLACE_WORDS * POOL_PLACES + EXIT_WORDS
@@ -137,7 +131,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     pool.store = place_store_make(own_words, POOL_PLACES);
     pool.exit = warp_exit_make(&whole, own_words + PLACE_WORDS * POOL_PLACES);
     pool.ready = pool.searching = pool.hit = 0;
-    pool.empty = POOL_PLACES == 64 ? ~(place_set)0 : ((place_set)1 << (POOL_PLACES % 64)) - 1u;
+    pool.empty = ~(place_set)0;
     pool.taker.first = 0;
     pool.taker.n = 0;
     pool.n_ahead = warp_take_ahead(&whole.stage.active, gridDim.x * WARPS_A_BLOCK);

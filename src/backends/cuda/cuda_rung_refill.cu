@@ -8,14 +8,17 @@
  */
 #include "backends/cuda/cuda_lane.h"
 
-#ifndef SHADE_LANES
-#define SHADE_LANES 12
-#endif
-#ifndef BLOCKS_EACH
-#define BLOCKS_EACH 6
-#endif
+enum { BLOCK_THREADS = 128, BLOCK_WARPS = BLOCK_THREADS / 32, BLOCKS_EACH = 4, SHADE_LANES = 12 };
 
-enum { BLOCK_THREADS = 128, BLOCK_WARPS = BLOCK_THREADS / 32 };
+/** Lanes of a warp that take photons: where there are fewer photons than lanes, a photon that shares
+ *  its warp with few others waits for few.
+ *  n_warps  of the grid */
+static __device__ __forceinline__ uint32_t
+lanes_of_use(const cuda_view *whole, uint32_t n_warps)
+{
+    const uint32_t each = queue_depth(&whole->stage.active) / n_warps + 1u;
+    return each > 32u || whole->plan->stays != 0 ? 32u : each;
+}
 
 __global__ static void
 __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
@@ -29,6 +32,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     const lane_store store = {words, BLOCK_THREADS};
     const uint32_t place = threadIdx.x;
     const uint32_t n_ahead = warp_take_ahead(&view->active, gridDim.x * BLOCK_WARPS);
+    const uint32_t n_lanes = lanes_of_use(&whole, gridDim.x * BLOCK_WARPS);
     warp_exit exit =
         warp_exit_make(&whole, words + LANE_WORDS * BLOCK_THREADS + threadIdx.x / 32 * EXIT_WORDS);
     warp_taker taker = {0, 0};
@@ -37,6 +41,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     quant_walk walk;
     trace_work work = {0, 0};
     walk.next = BVH_EMPTY;
+    walk.search.scene = view->scenes; // a photon of a cancelled event has no search, and no hit
     enum lane_state state = LANE_EMPTY;
     uint32_t slot = 0;
     uint32_t round = 0;
@@ -47,16 +52,15 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
         bool begins = false;
         state = warp_search(&walk, stack, &work, state, is_dry, SHADE_LANES);
         if (state == LANE_HAS_HIT) {
-            const trace_hit hit = trace_search_hit(&walk.search);
-            outcome = lane_end(&whole, &store, place, &hit, &p);
+            outcome = lane_end(&whole, &store, place, &walk.search, &p);
             begins = (outcome & PROPAGATE_END_MASK) == PROPAGATE_GOES_ON;
             state = LANE_EMPTY;
         }
         __syncwarp();
         warp_leave(&whole, &exit, outcome, slot, &p);
         const bool is_over = warp_epoch_is_over(&whole, ++round);
-        const bool gets = warp_take(
-            &view->active, &taker, n_ahead, state == LANE_EMPTY && !begins && !is_over, &slot);
+        const bool gets = warp_take(&view->active, &taker, n_ahead,
+            state == LANE_EMPTY && !begins && !is_over && warp_lane() < n_lanes, &slot);
         is_dry = !__any_sync(WARP_ALL, gets);
         if (gets) {
             p = photon_load(&view->photons, slot);

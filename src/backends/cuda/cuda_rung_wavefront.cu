@@ -10,16 +10,15 @@
 #include "backends/cuda/cuda_propagate.h"
 #include "backends/cuda/cuda_search.h"
 
-#ifndef SEARCH_EACH
-#define SEARCH_EACH 8
-#endif
-#ifndef SHADE_EACH
-#define SHADE_EACH 4
-#endif
-#ifndef REFILL_LANES
-#define REFILL_LANES 8
-#endif
-enum { WAVES = 8, WAVE_THREADS = 128, WAVE_WARPS = WAVE_THREADS / 32, CLAIM_RAYS = 64 };
+enum {
+    WAVES = 8, // of an epoch
+    WAVE_THREADS = 128,
+    WAVE_WARPS = WAVE_THREADS / 32,
+    SEARCH_EACH = 8, // blocks a multiprocessor: 64 registers
+    SHADE_EACH = 4,  // 128 registers
+    CLAIM_RAYS = 64, // of a warp at once
+    REFILL_LANES = 8 // idle lanes that are worth to be given rays
+};
 
 /** What a slot's photon must remember between the kernels of a step. */
 typedef struct __align__(16) wave_record

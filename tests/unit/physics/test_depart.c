@@ -75,7 +75,7 @@ check_departure(const facet *f, int is_outside)
     const double above = (is_outside ? 1.0 : -1.0) * dot(minus(at, c[0]), n) / length;
     const point moved = minus(at, hit);
     assert_true(above > 0.25 * h && above < 1.75 * h);
-    assert_true(sqrt(dot(moved, moved)) < 13.5 * h);
+    assert_true(sqrt(dot(moved, moved)) < 8.5 * h);
     for (int i = 0; i < 3; i++) {
         const point edge = minus(c[(i + 2) % 3], c[(i + 1) % 3]);
         const point inward = cross(n, edge);

@@ -5,6 +5,7 @@
 #include "stat/statistics.h"
 #include "support/transfer_matrix.h"
 
+#include <complex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,6 +158,97 @@ test_quarter_wave(void **state)
     ASSERT_NEAR(f.reflect_s, 0.52 * 0.52 / (2.52 * 2.52), 1e-7);
 }
 
+/** One polarization of a film by sums over r12 and r23, as legacy Chroma has it (section 13.2 of its
+ *  description): another way to write what the characteristic matrix says. */
+static void
+legacy_film(double complex r12, double complex r23, double complex t12, double complex t23,
+    double g, double complex n2c2, double e0, double *out_reflect, double *out_transmit)
+{
+    const double x = exp(2.0 * cimag(n2c2) * e0), turn = 2.0 * creal(n2c2) * e0;
+    const double a = cabs(r12), b = cabs(r23);
+    const double den = x + a * a * b * b / x + 2.0 * a * b * cos(carg(r23) + carg(r12) + turn);
+    *out_reflect = (a * a * x + b * b / x + 2.0 * a * b * cos(carg(r23) - carg(r12) + turn)) / den;
+    *out_transmit = g * cabs(t12) * cabs(t12) * cabs(t23) * cabs(t23) / den;
+}
+
+/** sqrt |z| exp(i arg(z) / 2), arg in (-pi, pi]: of a negative number + i, whatever the sign of 0. */
+static double complex
+legacy_root(double complex z)
+{
+    return cimag(z) == 0.0 && creal(z) < 0.0 ? sqrt(-creal(z)) * (double complex)I : csqrt(z);
+}
+
+static stack_response
+legacy_shares(double cos_i, double n1, double n3, double complex n2, double nm, double wavelength)
+{
+    stack_response r = {0, 0, 0, 0, 0, 0};
+    const double sine2 = (1.0 - cos_i) * (1.0 + cos_i),
+                 e0 = 2.0 * 3.14159265358979 * nm / wavelength;
+    const double complex c1 = cos_i, c2 = legacy_root(1.0 - n1 * n1 / (n2 * n2) * sine2);
+    const double complex c3 = legacy_root(1.0 - n1 * n1 / (n3 * n3) * sine2);
+    const double g = creal(n3 * c3 / (n1 * c1));
+    legacy_film((n1 * c1 - n2 * c2) / (n1 * c1 + n2 * c2),
+        (n2 * c2 - n3 * c3) / (n2 * c2 + n3 * c3), 2.0 * n1 * c1 / (n1 * c1 + n2 * c2),
+        2.0 * n2 * c2 / (n2 * c2 + n3 * c3), g, n2 * c2, e0, &r.reflect_s, &r.transmit_s);
+    legacy_film((n2 * c1 - n1 * c2) / (n2 * c1 + n1 * c2),
+        (n3 * c2 - n2 * c3) / (n3 * c2 + n2 * c3), 2.0 * n1 * c1 / (n2 * c1 + n1 * c2),
+        2.0 * n2 * c2 / (n3 * c2 + n2 * c3), g, n2 * c2, e0, &r.reflect_p, &r.transmit_p);
+    return r;
+}
+
+static void
+look_at_legacy(float n1, float n3, float eta, float k, float nm, float wavelength_nm)
+{
+    const double depth = (double)(k * nm / wavelength_nm);
+    if (eta + k < 0.1f || depth > 20.0 || nm > 10000.0f) {
+        return; // X overflows, or the phase is a matter of rounding
+    }
+    for (int degree = 0; degree < 90; degree++) {
+        const float cos_i = (float)cos(degree * 3.14159265358979 / 180.0);
+        const double limit = tolerance((double)cos_i, (double)n1, (double)n3, (double)eta,
+            (double)k, (double)(nm / wavelength_nm));
+        const stack_response r = legacy_shares((double)cos_i, (double)n1, (double)n3,
+            (double)eta + (double)k * (double complex)I, (double)nm, (double)wavelength_nm);
+        const film f = film_make(cos_i, n1, n3, eta, k, nm, wavelength_nm);
+        ASSERT_NEAR(f.reflect_s, r.reflect_s, limit);
+        ASSERT_NEAR(f.reflect_p, r.reflect_p, limit);
+        ASSERT_NEAR(f.transmit_s, r.transmit_s, limit);
+        ASSERT_NEAR(f.transmit_p, r.transmit_p, limit);
+    }
+}
+
+/** R_s and R_p of a metal in real numbers, as the fork nEXO has them (section 13.6). */
+static void
+legacy_metal(double cosine, double n1, double eta, double k, double *out_s, double *out_p)
+{
+    const double sine2 = 1.0 - cosine * cosine, g = eta * eta - k * k, h = eta * k;
+    const double a = g - n1 * n1 * sine2, b = sqrt(a * a + 4.0 * h * h);
+    const double u = sqrt(0.5 * (a + b)), v = sqrt(0.5 * (b - a));
+    *out_s = (pow(n1 * cosine - u, 2.0) + v * v) / (pow(n1 * cosine + u, 2.0) + v * v);
+    *out_p = (pow(g * cosine - n1 * u, 2.0) + pow(2.0 * h * cosine - n1 * v, 2.0)) /
+             (pow(g * cosine + n1 * u, 2.0) + pow(2.0 * h * cosine + n1 * v, 2.0));
+}
+
+/** Legacy's own formulas give the same shares. */
+static void
+test_legacy_formulas(void **state)
+{
+    (void)state;
+    static const double metals[][2] = {{0.05, 3.3}, {1.1, 6.7}, {2.5, 0.1}, {0.14, 4.0}};
+    for_every_film(look_at_legacy);
+    for (size_t i = 0; i < COUNT(metals); i++) {
+        for (int degree = 0; degree < 90; degree++) {
+            const double cosine = cos(degree * 3.14159265358979 / 180.0);
+            double s = 0.0, p = 0.0;
+            legacy_metal(cosine, 1.48, metals[i][0], metals[i][1], &s, &p);
+            const film f =
+                film_make_metal((float)cosine, 1.48f, (float)metals[i][0], (float)metals[i][1]);
+            ASSERT_NEAR(f.reflect_s, s, 3e-6);
+            ASSERT_NEAR(f.reflect_p, p, 3e-6);
+        }
+    }
+}
+
 /** A film that light does not cross is a metal; thicker than any float counts. */
 static void
 test_thick(void **state)
@@ -211,6 +303,7 @@ main(void)
         cmocka_unit_test(test_shares),
         cmocka_unit_test(test_no_thickness_is_the_bare_boundary),
         cmocka_unit_test(test_quarter_wave),
+        cmocka_unit_test(test_legacy_formulas),
         cmocka_unit_test(test_thick),
         cmocka_unit_test(test_metal),
     };
