@@ -70,16 +70,18 @@ trace_search_make(const scene_view *scene, const trace_ray *ray)
 CHROMA2_HOST_DEVICE trace_hit
 trace_search_hit(const trace_search *search)
 {
-    const placement_record *const placements = search->scene->placements;
     const bool is_hit = search->placement != NO_PRIMITIVE;
     trace_hit hit;
-    assume_global(placements);
     hit.t = search->t;
     hit.placement = search->placement;
     hit.triangle = is_hit ? search->face & 0x7fffffffu : NO_PRIMITIVE;
-    hit.primitive =
-        is_hit ? placements[hit.placement].first_primitive + hit.triangle : NO_PRIMITIVE;
+    hit.primitive = NO_PRIMITIVE;
     hit.from_outside = search->face >> 31;
+    if (is_hit) { // else there may be no scene: a lane whose first photon was cancelled
+        const placement_record *const placements = search->scene->placements;
+        assume_global(placements);
+        hit.primitive = placements[hit.placement].first_primitive + hit.triangle;
+    }
     return hit;
 }
 
