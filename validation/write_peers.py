@@ -61,8 +61,8 @@ manager starts and G4OpticalPhysics runs, beside G4DecayPhysics, which brings th
 its bindings tell no direction, polarization, length or status of a step, and its gun takes no
 polarization: only shares of unpolarized light are left to compare. 50,000 photons onto the same
 glass at 20, 45 and 75 degrees: 0.0398, 0.0513, 0.2498 reflected, where Fresnel's equations say
-0.0403, 0.0502, 0.2531 (each within 1.7 standard deviations). Those whose exit status was kept ended in a segmentation
-fault after its last event.
+0.0403, 0.0502, 0.2531 (each within 1.7 standard deviations). The two runs whose exit status was
+kept ended in a segmentation fault after their last event.
 
 {n:,} photons a beam; ours with preset "precise". Air above glass of index 1.5: share reflected of
 both programs, and p of the two-sample chi2. Directions agree with ours and ours with Snell's law
