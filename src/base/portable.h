@@ -189,20 +189,11 @@ assume_global(const void *pointer)
     }                                                                                              \
     CHROMA2_HOST_DEVICE type atomic_fetch_sub_relaxed_##suffix(type *p, type v)                    \
     {                                                                                              \
-        type value;                                                                                \
-        asm volatile("atom.relaxed.gpu.global.add.u" #bits " %0, [%1], %2;"                        \
-                     : "=" r(value)                                                                \
-                     : "l"(__cvta_generic_to_global(p)), r((type)(0 - v)));                        \
-        return value;                                                                              \
+        return atomic_fetch_add_relaxed_##suffix(p, (type)(0 - v));                                \
     }                                                                                              \
     CHROMA2_HOST_DEVICE type atomic_fetch_sub_acq_rel_##suffix(type *p, type v)                    \
     {                                                                                              \
-        type value;                                                                                \
-        asm volatile("atom.acq_rel.gpu.global.add.u" #bits " %0, [%1], %2;"                        \
-                     : "=" r(value)                                                                \
-                     : "l"(__cvta_generic_to_global(p)), r((type)(0 - v))                          \
-                     : "memory");                                                                  \
-        return value;                                                                              \
+        return atomic_fetch_add_acq_rel_##suffix(p, (type)(0 - v));                                \
     }                                                                                              \
     CHROMA2_HOST_DEVICE type atomic_fetch_or_relaxed_##suffix(type *p, type v)                     \
     {                                                                                              \

@@ -76,26 +76,16 @@ vectors_are_good(const chroma2_column *column, uint64_t first, uint32_t n, bool 
     return n_bad == 0;
 }
 
-static bool
-wavelengths_are_good(const chroma2_column *column, uint64_t first, uint32_t n)
+/** `is_good` of every value; a constant, so that the loop is vectorised with it inside. */
+static inline __attribute__((always_inline)) bool
+values_are_good(
+    const chroma2_column *column, uint64_t first, uint32_t n, bool (*is_good)(double value))
 {
     double values[BLOCK];
     uint32_t n_bad = 0;
     values_read(column, first, n, 0, values);
     for (uint32_t i = 0; i < n; ++i) {
-        n_bad += wavelength_is_good(values[i]) ? 0u : 1u;
-    }
-    return n_bad == 0;
-}
-
-static bool
-times_are_good(const chroma2_column *column, uint64_t first, uint32_t n)
-{
-    double values[BLOCK];
-    uint32_t n_bad = 0;
-    values_read(column, first, n, 0, values);
-    for (uint32_t i = 0; i < n; ++i) {
-        n_bad += column_value_is_good(values[i]) ? 0u : 1u;
+        n_bad += is_good(values[i]) ? 0u : 1u;
     }
     return n_bad == 0;
 }
@@ -108,12 +98,13 @@ are_good(const chroma2_photon_batch *batch, uint64_t first, uint64_t n)
         const uint64_t left = first + n - begin;
         const uint32_t n_here = left < BLOCK ? (uint32_t)left : (uint32_t)BLOCK;
         answer = vectors_are_good(&batch->position, begin, n_here, true) &&
-                 wavelengths_are_good(&batch->wavelength, begin, n_here) &&
+                 values_are_good(&batch->wavelength, begin, n_here, wavelength_is_good) &&
                  (batch->direction.data == NULL ||
                      vectors_are_good(&batch->direction, begin, n_here, false)) &&
                  (batch->polarization.data == NULL ||
                      vectors_are_good(&batch->polarization, begin, n_here, false)) &&
-                 (batch->time.data == NULL || times_are_good(&batch->time, begin, n_here));
+                 (batch->time.data == NULL ||
+                     values_are_good(&batch->time, begin, n_here, column_value_is_good));
     }
     return answer;
 }
