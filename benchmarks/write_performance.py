@@ -134,6 +134,9 @@ def end(records):
     return table(head, rows)
 
 
+KEPT = {0: "nothing", 1: "hits", 3: "hits and final states"}
+
+
 def rungs(records):
     of_scene = {}
     for r in records:
@@ -151,12 +154,13 @@ def rungs(records):
             speed = "-" if stays else millions(r["kernel_photons_per_s"])
             share = f"{r['kernel_photons_per_s'] / base:.2f}" if base and not stays else "-"
             rows.append(
-                [name, r["kernel"] + (", stays" if stays else ""), speed]
+                [name, r["kernel"] + (", stays" if stays else "")]
+                + [KEPT.get(r["keep"], r["keep"]), speed]
                 + ["-" if stays else RUNGS_PREDICTED.get(r["kernel"], "-"), share]
                 + [millions(r["kernel_steps_per_s"]), millions(r.get("busy_photons_per_s", 0))]
                 + [millions(r["photons_per_s"]), r["nodes_per_ray"] or "-"]
             )
-    head = ["scene", "rung", "propagate, Mphotons/s", "over `refill`: predicted", "measured"]
+    head = ["scene", "rung", "kept", "propagate, Mphotons/s", "over `refill`: predicted", "measured"]
     head += ["Msteps/s", "first to last kernel, Mphotons/s", "end to end", "nodes a ray"]
     summary = ["scene", "best rung", "predicted, Mphotons/s", "measured"]
     return table(summary, best) + "\n" + table(head, rows)
@@ -189,10 +193,9 @@ def rings(records):
 
 
 def arrays(records):
-    kept = {0: "nothing", 1: "hits", 3: "hits and final states"}
     places = {"source": "made on the device", "arrays": "host", "device": "arrays on the device"}
     rows = [
-        [r["scene"], places[r["from"]], r["photons"], kept.get(r["keep"], r["keep"])]
+        [r["scene"], places[r["from"]], r["photons"], KEPT.get(r["keep"], r["keep"])]
         + [millions(r["photons_per_s"]), millions(r["kernel_photons_per_s"])]
         for r in records
         if "from" in r
@@ -398,8 +401,8 @@ TEXTS = {
     " end: from submit to arrays in host memory. Light is made on the device or comes as arrays"
     " on the host. Legacy: Chroma on an H200, its kernel in the best launch shape, and from host"
     " arrays to hits on the host. The goal end to end is ten times legacy.",
-    "rungs": "One event, light made on the device, hits kept; the median of the runs. `propagate`"
-    " is by the device's clock; a propagate that stays has no time of its own.",
+    "rungs": "One event, light made on the device; the median of the runs. `propagate` is"
+    " by the device's clock; a propagate that stays has no time of its own.",
     "trace": "Nearest hits alone. Trees: 4 and 8 children as floats, 14 and 18 as boxes on a grid.",
     "queue": "Every thread takes an index out and puts it back. `thread` claims for itself, `warp`"
     " for 32 lanes, `chunk` for many rounds of a warp, `block` for many rounds of 128 threads. One"
