@@ -28,6 +28,12 @@ enum row_table_ids { ROW_TABLE_HITS, ROW_TABLE_FINAL, ROW_TABLE_STEPS, N_ROW_TAB
     X(process, uint32_t, 1, UINT32, "1", 4, "what happened in this step, 65535: the start")        \
     X(medium, int32_t, 1, INT32, "1", 4, "material index, -1 before the first boundary is known")
 
+enum {
+#define X(name, type, n, dtype, unit, tables, meaning) +1
+    N_ROW_COLUMNS = ROW_COLUMN_LIST(X)
+#undef X
+};
+
 /** Where the columns of one table begin; those that it has not are NULL. */
 typedef struct row_columns {
 #define X(name, type, n, dtype, unit, tables, meaning) type *name;

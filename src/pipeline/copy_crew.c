@@ -7,17 +7,17 @@
 
 #include "base/portable.h"
 
-/* A copy is cut into pieces that whoever is free takes next, so a helper that starts late or is
+/* Copies are cut into pieces that whoever is free takes next, so a helper that starts late or is
  * interrupted holds up one piece. Waking helpers pays from some hundred microseconds on. */
-enum { PIECE_BYTES = 512 << 10, LEAST_BYTES = 2 << 20 };
+enum { PIECE_BYTES = 256 << 10, LEAST_BYTES = 1 << 20 };
 
 struct copy_crew {
     pthread_mutex_t mutex;
     pthread_cond_t begun, ended;
-    unsigned char *to;
-    const unsigned char *from;
-    size_t size_bytes, next; // pieces from `next` on are nobody's yet
-    uint32_t n_busy;         // helpers that copy a piece
+    const copy_part *parts;
+    uint32_t n_parts, part; // of this part ...
+    size_t next;            // ... pieces from `next` on, and all later parts, are nobody's yet
+    uint32_t n_busy;        // helpers that copy a piece
     bool is_stopping;
     uint32_t n_helpers;
     pthread_t helper[COPY_CREW_MAX];
@@ -27,13 +27,15 @@ struct copy_crew {
 static void
 pieces_copy(copy_crew *self)
 {
-    while (self->next < self->size_bytes) {
+    while (self->part < self->n_parts) {
+        const copy_part part = self->parts[self->part];
         const size_t begin = self->next;
-        const size_t left = self->size_bytes - begin;
+        const size_t left = part.size_bytes - begin;
         const size_t n = left < PIECE_BYTES ? left : (size_t)PIECE_BYTES;
-        self->next += n;
+        self->part += n == left ? 1u : 0u;
+        self->next = n == left ? 0 : begin + n;
         pthread_mutex_unlock(&self->mutex);
-        memcpy(self->to + begin, self->from + begin, n);
+        memcpy((unsigned char *)part.to + begin, (const unsigned char *)part.from + begin, n);
         pthread_mutex_lock(&self->mutex);
     }
 }
@@ -45,7 +47,7 @@ helper_main(void *argument)
     pthread_setname_np(pthread_self(), "c2 copy");
     pthread_mutex_lock(&self->mutex);
     while (!self->is_stopping) {
-        if (self->next < self->size_bytes) {
+        if (self->part < self->n_parts) {
             ++self->n_busy;
             pieces_copy(self);
             --self->n_busy;
@@ -80,16 +82,22 @@ out:
 }
 
 void
-copy_crew_copy(copy_crew *self, void *to, const void *from, size_t size_bytes)
+copy_crew_copy(copy_crew *self, const copy_part *parts, uint32_t n_parts)
 {
+    size_t size_bytes = 0;
+    for (uint32_t i = 0; i < n_parts; ++i) {
+        size_bytes += parts[i].size_bytes;
+    }
     if (self == NULL || self->n_helpers == 0 || size_bytes < LEAST_BYTES) {
-        memcpy(to, from, size_bytes);
+        for (uint32_t i = 0; i < n_parts; ++i) {
+            memcpy(parts[i].to, parts[i].from, parts[i].size_bytes);
+        }
         return;
     }
     pthread_mutex_lock(&self->mutex);
-    self->to = to;
-    self->from = from;
-    self->size_bytes = size_bytes;
+    self->parts = parts;
+    self->n_parts = n_parts;
+    self->part = 0;
     self->next = 0;
     pthread_cond_broadcast(&self->begun);
     pieces_copy(self);

@@ -9,9 +9,16 @@ typedef struct copy_crew copy_crew;
  *  errors  OUT_OF_MEMORY */
 CHROMA2_MUST_CHECK chroma2_status copy_crew_create(uint32_t n_helpers, copy_crew **out_crew);
 
-/** Copies between places that do not overlap; returns when all is copied. One thread at a time.
+/** One of the copies that are made together. */
+typedef struct copy_part {
+    void *to;
+    const void *from;
+    size_t size_bytes;
+} copy_part;
+
+/** Makes copies between places that do not overlap; returns when all are made. One thread at a time.
  *  self  NULL: the caller alone */
-void copy_crew_copy(copy_crew *self, void *to, const void *from, size_t size_bytes);
+void copy_crew_copy(copy_crew *self, const copy_part *parts, uint32_t n_parts);
 
 /** Ends the threads. NULL is a no-op. */
 void copy_crew_destroy(copy_crew *self);

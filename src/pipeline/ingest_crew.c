@@ -36,12 +36,10 @@ ingest_crew_create(uint32_t n_threads, ingest_crew **out_crew)
 {
     chroma2_status status = CHROMA2_OK;
     const long n_cores = n_threads != 0 ? (long)n_threads : sysconf(_SC_NPROCESSORS_ONLN);
-    const uint32_t n_half = n_cores > 2 * INGEST_CREW_MAX ? (uint32_t)INGEST_CREW_MAX
-                            : n_cores > 4                 ? (uint32_t)n_cores / 2
-                                                          : 2u;
+    const long n_most = n_cores * 3 / 4 < INGEST_CREW_MAX ? n_cores * 3 / 4 : (long)INGEST_CREW_MAX;
     ingest_crew *self = calloc(1, sizeof *self);
     REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for ingestion threads");
-    self->n_lanes = n_half;
+    self->n_lanes = n_most > 2 ? (uint32_t)n_most : 2u;
     const uint32_t n_by_role[STREAM_ROLE_COUNT] = {[STREAM_COPY_IN] = self->n_lanes};
     TRY(stream_host_create(self->n_lanes, &self->host));
     TRY(stream_pool_create(stream_host_ops(self->host), n_by_role, &self->pool));

@@ -11,9 +11,9 @@
 
 typedef struct ingest_crew ingest_crew;
 
-enum { INGEST_CREW_MAX = 8 };
+enum { INGEST_CREW_MAX = 12 };
 
-/** Half of n_threads is how many there are, at least 2, at most INGEST_CREW_MAX.
+/** Three of four of n_threads is how many there are, at least 2, at most INGEST_CREW_MAX.
  *  n_threads  that the session may use; 0: one for each core of the machine
  *  errors     OUT_OF_MEMORY */
 CHROMA2_MUST_CHECK chroma2_status ingest_crew_create(uint32_t n_threads, ingest_crew **out_crew);

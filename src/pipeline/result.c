@@ -35,12 +35,15 @@ static void
 columns_copy(const row_columns *to, const row_columns *from, uint32_t table, uint64_t n_rows,
     copy_crew *crew)
 {
+    copy_part parts[N_ROW_COLUMNS];
+    uint32_t n_parts = 0;
 #define X(name, type, n, dtype, unit, tables, meaning)                                             \
     if (row_table_has(tables, table)) {                                                            \
-        copy_crew_copy(crew, to->name, from->name, n_rows *n * sizeof(type));                      \
+        parts[n_parts++] = (copy_part){to->name, from->name, n_rows * n * sizeof(type)};           \
     }
     ROW_COLUMN_LIST(X)
 #undef X
+    copy_crew_copy(crew, parts, n_parts);
 }
 
 /** Moves a table to memory with room for so many rows. */

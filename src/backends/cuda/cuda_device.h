@@ -49,6 +49,27 @@ device_prefetch(const void *address)
     asm volatile("prefetch.global.L1 [%0];" : : "l"(__cvta_generic_to_global(address)));
 }
 
+/** A word of shared memory that other threads change. */
+static __device__ __forceinline__ uint32_t
+shared_load(const uint32_t *word)
+{
+    return *(const volatile uint32_t *)word;
+}
+
+/** Writes a word of shared memory; returns it as it was. */
+static __device__ __forceinline__ uint32_t
+shared_exchange(uint32_t *word, uint32_t value)
+{
+    return atomicExch(word, value);
+}
+
+/** Writes a word of shared memory if it is as expected; returns it as it was. */
+static __device__ __forceinline__ uint32_t
+shared_compare_swap(uint32_t *word, uint32_t expected, uint32_t value)
+{
+    return atomicCAS(word, expected, value);
+}
+
 /** Adds to a word of shared memory; returns it as it was. */
 static __device__ __forceinline__ uint32_t
 shared_fetch_add(uint32_t *word, uint32_t amount)

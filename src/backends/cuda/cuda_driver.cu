@@ -81,12 +81,14 @@ epoch_trace(backend_context *self, uint64_t seen_ns)
     self->traced_ns = moment_on_host(self, page->ended_ns);
 }
 
-/** Short epochs are waited for awake: to sleep and be woken takes longer than they do. */
+/** Short epochs are waited for awake: to sleep and be woken takes longer than they do. Where cores are
+ *  to spare all are: between two epochs the device is idle. */
 static chroma2_status
 epoch_wait(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
-    const uint64_t end_ns = clock_now_ns() + CUDA_AWAKE_NS;
+    const uint64_t end_ns =
+        self->has_spare_cores ? UINT64_MAX : clock_now_ns() + (uint64_t)CUDA_AWAKE_NS;
     cudaError_t ended = cudaErrorNotReady;
     while (ended == cudaErrorNotReady && clock_now_ns() < end_ns) {
         ended = cudaEventQuery(self->epoch_done);

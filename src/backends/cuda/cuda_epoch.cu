@@ -125,7 +125,7 @@ kernel_emit_secondary(const __grid_constant__ cuda_view whole)
         __syncwarp();
         warp_push(&view->spawning, slot, gets && !is_done);
         warp_push(&view->finished, slot, has_row);
-        warp_retire(view, &parent, is_done && !has_row);
+        warp_retire(view, NULL, &parent, is_done && !has_row, false);
         warp_release(view, slot, is_done && !has_row);
         warp_metric_add(&view->metrics, METRIC_photons_ended, is_done ? 1u : 0u);
     }
@@ -319,11 +319,17 @@ kernel_clock(const __grid_constant__ cuda_view whole)
 __global__ static void
 kernel_postprocess(const __grid_constant__ cuda_view whole)
 {
+    CUDA_SHARED(uint32_t, words);
     const stage_view *const view = &whole.stage;
+    ledger_board *const board = (ledger_board *)words;
+    uint32_t *const own = words + BOARD_WORDS + threadIdx.x / 32 * EXIT_WORDS;
+    warp_giver freed = {own, 0};
+    warp_giver written = {own + GIVER_ROOM, 0};
+    uint32_t n_written = 0;
     if (blockIdx.x == 0 && threadIdx.x == 0) {
         whole.plan->began_ns[MOMENT_POSTPROCESS] = device_now_ns();
     }
-    __syncwarp();
+    ledger_board_start(board);
     for (;;) {
         uint32_t row_index = 0;
         uint32_t slot = 0;
@@ -350,13 +356,19 @@ kernel_postprocess(const __grid_constant__ cuda_view whole)
             }
         }
         __syncwarp();
-        warp_push(&view->row_ready, row_index, is_written);
+        warp_give(&view->row_ready, &written, row_index, is_written);
         warp_push(&view->row_free, row_index, has_row && !is_written);
-        warp_retire(view, &p, gets);
-        warp_release(view, slot, gets);
-        warp_metric_add(&view->metrics, METRIC_rows_written, is_written ? 1u : 0u);
+        warp_retire(view, board, &p, gets, false);
+        warp_release_give(view, &freed, slot, gets);
+        n_written += is_written ? 1u : 0u;
     }
+    warp_give_flush(&view->row_ready, &written);
+    warp_give_flush(&view->free, &freed);
+    ledger_board_flush(view, board);
+    warp_metric_add(&view->metrics, METRIC_rows_written, n_written);
 }
+
+static const size_t POSTPROCESS_BYTES = EXITS_WORDS(STAGE_THREADS / 32) * sizeof(uint32_t);
 
 /** How long the stages took. Compaction and initialization share a kernel, and the time; a propagate
  *  that stays has no time of its own. */
@@ -487,7 +499,8 @@ graph_capture(backend_context *self,
     if (enqueue != NULL) {
         TRY(enqueue(self, stream));
     }
-    CUDA_TRY(cuda_launch(kernel_postprocess, wide, STAGE_THREADS, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(
+        kernel_postprocess, wide, STAGE_THREADS, POSTPROCESS_BYTES, stream, self->view));
     TRY(cuda_rows_enqueue(self, stream));
     CUDA_TRY(cuda_launch(kernel_status, 4, STAGE_THREADS, 0, stream, self->view));
     CUDA_TRY(cudaStreamEndCapture(stream, out_graph));

@@ -2,8 +2,8 @@
 /** What the rungs of propagate share: when an epoch ends, what becomes of a photon after its step,
  *  and the walk of one lane through the tree. Functions named warp_* are called by all 32 lanes. */
 #pragma once
+#include "backends/cuda/cuda_ledger.h"
 #include "backends/cuda/cuda_rung.h"
-#include "backends/cuda/cuda_warp.h"
 #include "stages/stage_propagate.h"
 
 /* In plan->wave, which waves keep between epochs. */
@@ -80,24 +80,32 @@ warp_leaves_idle(const cuda_view *whole)
  *  others wait for them, so there they are told at once. */
 typedef struct warp_exit {
     warp_giver free, finished;
-    warp_ledger ledger;
-    uint32_t of_lane; // lane k has counted flag k of PROPAGATE_FLAG_LIST
-    bool stays;
+    ledger_board *board; // of the block; NULL: propagate stays
+    uint32_t of_lane;    // lane k has counted flag k of PROPAGATE_FLAG_LIST
 } warp_exit;
 
-enum { EXIT_WORDS = 2 * GIVER_ROOM };
+enum {
+    BOARD_WORDS = sizeof(ledger_board) / sizeof(uint32_t),
+    EXIT_WORDS = 2 * GIVER_ROOM // of a warp
+};
 
-/** room  [EXIT_WORDS] of this warp, in shared memory */
+/** Shared memory for the exits of a block of n warps, in words. */
+#define EXITS_WORDS(n_warps) (BOARD_WORDS + (n_warps)*EXIT_WORDS)
+
+/** All threads of the block call it, before any of them leaves.
+ *  room  [EXITS_WORDS] of this block, in shared memory */
 static __device__ __forceinline__ warp_exit
 warp_exit_make(const cuda_view *whole, uint32_t *room)
 {
+    ledger_board *const board = (ledger_board *)room;
+    uint32_t *const own = room + BOARD_WORDS + threadIdx.x / 32 * EXIT_WORDS;
     warp_exit self;
-    self.free.room = room;
-    self.finished.room = room + GIVER_ROOM;
+    ledger_board_start(board);
+    self.free.room = own;
+    self.finished.room = own + GIVER_ROOM;
     self.free.n = self.finished.n = 0;
-    self.ledger.place = self.ledger.n_ended = self.ledger.of_lane = 0;
+    self.board = whole->plan->stays != 0 ? NULL : board;
     self.of_lane = 0;
-    self.stays = whole->plan->stays != 0;
     return self;
 }
 
@@ -134,15 +142,6 @@ warp_exit_score(const stage_view *view, uint32_t outcome, const photon *p)
     __syncwarp();
 }
 
-/** Sends those on their way who need not be hurried. */
-static __device__ __forceinline__ void
-warp_exit_flush(const stage_view *view, warp_exit *self)
-{
-    warp_give_flush(&view->free, &self->free);
-    warp_give_flush(&view->finished, &self->finished);
-    warp_ledger_flush(view, &self->ledger);
-}
-
 /** After a step: photons that do not go on leave for their rings, or retire. Lanes without a photon
  *  pass 0. The pages already hold what the rings' readers need. */
 static __device__ __forceinline__ void
@@ -160,12 +159,10 @@ warp_leave(
         photon_store(&view->photons, slot, p);
     }
     __syncwarp();
-    warp_ledger_add(
-        view, &self->ledger, p, end == PROPAGATE_RETIRES, (outcome & PROPAGATE_HIT) != 0);
-    if (CHROMA2_UNLIKELY(self->stays)) {
+    warp_retire(view, self->board, p, end == PROPAGATE_RETIRES, (outcome & PROPAGATE_HIT) != 0);
+    if (CHROMA2_UNLIKELY(self->board == NULL)) {
         warp_push(&view->finished, slot, end == PROPAGATE_ROW_DUE);
         warp_release(view, slot, end == PROPAGATE_RETIRES);
-        warp_ledger_flush(view, &self->ledger);
     } else {
         warp_give(&view->finished, &self->finished, slot, end == PROPAGATE_ROW_DUE);
         warp_release_give(view, &self->free, slot, end == PROPAGATE_RETIRES);
@@ -198,7 +195,11 @@ warp_put_back(const cuda_view *whole, bool is_live, uint32_t slot, const photon 
 static __device__ __forceinline__ void
 warp_exit_end(const stage_view *view, warp_exit *self, const trace_work *work)
 {
-    warp_exit_flush(view, self);
+    warp_give_flush(&view->free, &self->free);
+    warp_give_flush(&view->finished, &self->finished);
+    if (self->board != NULL) {
+        ledger_board_flush(view, self->board);
+    }
     warp_metric_add(&view->metrics, METRIC_nodes_visited, work->nodes);
     warp_metric_add(&view->metrics, METRIC_triangles_tested, work->triangles);
     if (warp_lane() == PROPAGATE_BIT_STEPPED - PROPAGATE_FIRST_BIT) {

@@ -82,10 +82,8 @@ cuda_rows_create(backend_context *self)
     const mem_ops *const pinned = &self->pinned_memory;
     TRY(self->device_memory.allocate(self, size_bytes, 256, &self->rows_memory));
     view_lay(view, (unsigned char *)self->rows_memory, n_rows, n_events);
-    // nothing is pending, ended or counted: all that lies before `due`
-    CUDA_TRY(cudaMemsetAsync(self->rows_memory, 0,
-        (size_t)((unsigned char *)view->due - (unsigned char *)self->rows_memory),
-        self->side_stream));
+    // nothing is pending, ended or counted; and gaps between columns travel too
+    CUDA_TRY(cudaMemsetAsync(self->rows_memory, 0, size_bytes, self->side_stream));
     CUDA_TRY(cudaStreamSynchronize(self->side_stream));
     for (int i = 0; i < CUDA_N_BATCHES; ++i) {
         void *memory = NULL;

@@ -12,7 +12,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     const stage_view *const view = &whole.stage;
     const uint32_t chunk_size = view->chunk_size;
     CUDA_SHARED(uint32_t, words);
-    warp_exit exit = warp_exit_make(&whole, words + threadIdx.x / 32 * EXIT_WORDS);
+    warp_exit exit = warp_exit_make(&whole, words);
     trace_work work = {0, 0};
     bool is_over = false;
     for (;;) {
@@ -46,7 +46,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     warp_exit_end(view, &exit, &work);
 }
 
-static const size_t SHARED_BYTES = BLOCK_WARPS * EXIT_WORDS * sizeof(uint32_t);
+static const size_t SHARED_BYTES = EXITS_WORDS(BLOCK_WARPS) * sizeof(uint32_t);
 
 static chroma2_status
 prepare(backend_context *self)

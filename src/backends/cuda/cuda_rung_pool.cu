@@ -15,7 +15,7 @@ enum {
     BLOCKS_EACH = 5,
     WARPS_A_BLOCK = 4,
     BLOCK_THREADS = 32 * WARPS_A_BLOCK,
-    WARP_WORDS = PLACE_WORDS * POOL_PLACES + EXIT_WORDS
+    WARP_WORDS = PLACE_WORDS * POOL_PLACES
 };
 
 typedef unsigned long long place_set;
@@ -129,7 +129,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     uint32_t *const own_words = words + threadIdx.x / 32 * WARP_WORDS;
     warp_pool pool;
     pool.store = place_store_make(own_words, POOL_PLACES);
-    pool.exit = warp_exit_make(&whole, own_words + PLACE_WORDS * POOL_PLACES);
+    pool.exit = warp_exit_make(&whole, words + WARPS_A_BLOCK * WARP_WORDS);
     pool.ready = pool.searching = pool.hit = 0;
     pool.empty = ~(place_set)0;
     pool.taker.first = 0;
@@ -172,7 +172,8 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     warp_exit_end(&whole.stage, &pool.exit, &work);
 }
 
-static const size_t SHARED_BYTES = (size_t)WARP_WORDS * WARPS_A_BLOCK * sizeof(uint32_t);
+static const size_t SHARED_BYTES =
+    (size_t)(WARP_WORDS * WARPS_A_BLOCK + EXITS_WORDS(WARPS_A_BLOCK)) * sizeof(uint32_t);
 
 static chroma2_status
 prepare(backend_context *self)

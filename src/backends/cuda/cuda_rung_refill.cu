@@ -33,8 +33,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     const uint32_t place = threadIdx.x;
     const uint32_t n_ahead = warp_take_ahead(&view->active, gridDim.x * BLOCK_WARPS);
     const uint32_t n_lanes = lanes_of_use(&whole, gridDim.x * BLOCK_WARPS);
-    warp_exit exit =
-        warp_exit_make(&whole, words + LANE_WORDS * BLOCK_THREADS + threadIdx.x / 32 * EXIT_WORDS);
+    warp_exit exit = warp_exit_make(&whole, words + LANE_WORDS * BLOCK_THREADS);
     warp_taker taker = {0, 0};
     quant_entry stack[BVH_STACK(4)];
     trace_ray ray;
@@ -94,7 +93,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
 }
 
 static const size_t SHARED_BYTES =
-    (LANE_WORDS * BLOCK_THREADS + BLOCK_WARPS * EXIT_WORDS) * sizeof(uint32_t);
+    (LANE_WORDS * BLOCK_THREADS + EXITS_WORDS(BLOCK_WARPS)) * sizeof(uint32_t);
 
 chroma2_status
 cuda_refill_prepare(backend_context *self)

@@ -110,8 +110,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
     const place_store store = place_store_make(words, N_PLACES);
     block_board *const board = (block_board *)(words + PLACE_WORDS * N_PLACES);
     const bool is_shader = threadIdx.x / 32 == SEARCH_WARPS;
-    warp_exit exit =
-        warp_exit_make(&whole, (uint32_t *)(board + 1) + threadIdx.x / 32 * EXIT_WORDS);
+    warp_exit exit = warp_exit_make(&whole, (uint32_t *)(board + 1));
     warp_taker taker = {0, 0};
     trace_work work = {0, 0};
     bool was_live = true;
@@ -149,7 +148,7 @@ __launch_bounds__(BLOCK_THREADS, BLOCKS_EACH)
 }
 
 static const size_t SHARED_BYTES = PLACE_WORDS * N_PLACES * sizeof(uint32_t) + sizeof(block_board) +
-                                   (SEARCH_WARPS + 1) * EXIT_WORDS * sizeof(uint32_t);
+                                   EXITS_WORDS(SEARCH_WARPS + 1) * sizeof(uint32_t);
 
 static chroma2_status
 prepare(backend_context *self)

@@ -277,7 +277,7 @@ wave_append(
     }
 }
 
-enum { SHADE_WORDS = EXIT_WORDS + GIVER_ROOM };
+enum { SHADE_WORDS = EXITS_WORDS(WAVE_WARPS) + WAVE_WARPS * GIVER_ROOM }; // of a block
 
 /** Ends the steps of all photons of the wave, and begins the next steps of those that go on. */
 __global__ static void
@@ -290,9 +290,8 @@ __launch_bounds__(WAVE_THREADS, SHADE_EACH)
     const uint32_t n = plan->wave[WAVE_N];
     const uint32_t parity = plan->wave[WAVE_PARITY];
     const uint32_t stride = gridDim.x * blockDim.x;
-    uint32_t *const own_words = words + threadIdx.x / 32 * SHADE_WORDS;
-    warp_exit exit = warp_exit_make(&whole, own_words);
-    warp_giver onward = {own_words + EXIT_WORDS, 0};
+    warp_exit exit = warp_exit_make(&whole, words);
+    warp_giver onward = {words + EXITS_WORDS(WAVE_WARPS) + threadIdx.x / 32 * GIVER_ROOM, 0};
     uint32_t *const list = memory.list[parity ^ 1u];
     uint32_t *const count = &plan->wave[WAVE_COUNT + (parity ^ 1u)];
     const trace_work none = {0, 0};
@@ -338,7 +337,7 @@ kernel_wave_put_back(const __grid_constant__ cuda_view whole, wave_memory memory
     }
 }
 
-static const size_t SHADE_BYTES = (size_t)WAVE_WARPS * SHADE_WORDS * sizeof(uint32_t);
+static const size_t SHADE_BYTES = SHADE_WORDS * sizeof(uint32_t);
 
 static wave_memory
 wave_memory_of(const backend_context *self)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** What a warp does together: claims ring places at once, retires photons with one atomic for all
- *  that agree. Every function is called by all 32 lanes. */
+/** What a warp does together: claims ring places at once, counts with one atomic for all that agree.
+ *  Every function is called by all 32 lanes. */
 #pragma once
 #include "backends/cuda/cuda_device.h"
-#include "stages/stage_retire.h"
+#include "stages/stage_view.h"
 
 #define WARP_ALL 0xffffffffu
 
@@ -206,88 +206,6 @@ warp_release_give(const stage_view *view, warp_giver *giver, uint32_t slot, bool
         atomic_store_release_u32(&view->reserve[slot], 1u);
     }
     warp_give(&view->free, giver, slot, wants && slot >= MAX_LINEAGE_LEVELS);
-}
-
-/** What a warp has to tell the ledger of one block of one event: lane k holds entry k. Warps tell it
- *  when they come to another block, and at their end. */
-typedef struct warp_ledger {
-    uint32_t place;   // event slot * MAX_OPEN_BLOCKS + block
-    uint32_t n_ended; // photons to count out of the block; the same in all lanes
-    uint32_t of_lane;
-} warp_ledger;
-
-static_assert(N_LEDGER <= 32, "a lane for each entry of the ledger");
-
-static __device__ __forceinline__ void
-warp_ledger_flush(const stage_view *view, warp_ledger *self)
-{
-    event_slot *const event = view->events + self->place / MAX_OPEN_BLOCKS;
-    if (self->of_lane != 0) {
-        ledger_add(event, warp_lane(), self->of_lane);
-    }
-    __syncwarp();
-    if (warp_lane() == 0 && self->n_ended > 0) {
-        block_leave(
-            view, self->place / MAX_OPEN_BLOCKS, self->place % MAX_OPEN_BLOCKS, self->n_ended);
-    }
-    __syncwarp();
-    self->of_lane = 0;
-    self->n_ended = 0;
-}
-
-/** Enters photons in the ledger: those that retire, by photon_retire, and those that hit a channel. */
-static __device__ __forceinline__ void
-warp_ledger_add(
-    const stage_view *view, warp_ledger *self, const photon *p, bool retires, bool has_hit)
-{
-    const bool is_told = retires || has_hit;
-    uint32_t left = __ballot_sync(WARP_ALL, is_told);
-    if (left == 0) {
-        return;
-    }
-    uint32_t place = 0;
-    uint32_t fate = N_LEDGER;
-    uint32_t steps = 0;
-    if (is_told) {
-        const event_slot *const event = view->events + photon_event_slot(p);
-        place = photon_event_slot(p) * MAX_OPEN_BLOCKS + event_block_index(event, photon_id(p));
-        fate = retires ? retire_entry(event, p) : (uint32_t)N_LEDGER;
-        steps = retires ? photon_step(p) : 0u;
-    }
-    __syncwarp();
-    while (left != 0) {
-        const uint32_t lead_place = __shfl_sync(WARP_ALL, place, __ffs(left) - 1);
-        const bool is_peer = is_told && place == lead_place;
-        if (lead_place != self->place) {
-            warp_ledger_flush(view, self);
-            self->place = lead_place;
-        }
-        uint32_t ended = __ballot_sync(WARP_ALL, is_peer && retires);
-        const uint32_t hits = __ballot_sync(WARP_ALL, is_peer && has_hit);
-        const uint32_t sum = __reduce_add_sync(WARP_ALL, is_peer ? steps : 0u);
-        self->n_ended += __popc(ended);
-        self->of_lane += warp_lane() == LEDGER_steps ? sum : 0u;
-        self->of_lane += warp_lane() == LEDGER_hits ? __popc(hits) : 0u;
-        while (ended != 0) {
-            const uint32_t lead_fate = __shfl_sync(WARP_ALL, fate, __ffs(ended) - 1);
-            const uint32_t same = __ballot_sync(WARP_ALL, is_peer && fate == lead_fate) & ended;
-            self->of_lane += warp_lane() == lead_fate ? __popc(same) : 0u;
-            ended &= ~same;
-        }
-        left &= ~__ballot_sync(WARP_ALL, is_peer);
-    }
-    if (__any_sync(WARP_ALL, self->of_lane >= 0x40000000u)) {
-        warp_ledger_flush(view, self);
-    }
-}
-
-/** photon_retire for every lane that wants to, told at once. */
-static __device__ __forceinline__ void
-warp_retire(const stage_view *view, const photon *p, bool wants)
-{
-    warp_ledger ledger = {0, 0, 0};
-    warp_ledger_add(view, &ledger, p, wants, false);
-    warp_ledger_flush(view, &ledger);
 }
 
 /** Adds a 32-bit tally of every lane to a metric. */

@@ -188,7 +188,7 @@ a_crew_finds_the_first_bad_photon(void **state)
     ingest_crew *crew = NULL;
     float *const wavelengths = calloc(N_MANY, sizeof *wavelengths);
     assert_non_null(wavelengths);
-    assert_int_equal(ingest_crew_create(6, &crew), CHROMA2_OK);
+    assert_int_equal(ingest_crew_create(4, &crew), CHROMA2_OK);
     assert_int_equal(ingest_crew_n_lanes(crew), 3);
     for (size_t i = 0; i < N_MANY; ++i) {
         wavelengths[i] = 400.0f;

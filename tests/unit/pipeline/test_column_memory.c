@@ -62,6 +62,26 @@ no_more_is_kept_than_was_said(void **state)
     column_pool_release(NULL);
 }
 
+/** Parts of many sizes, none among them, backwards and with a byte between them. */
+static void
+many_parts_copy(copy_crew *crew, unsigned char *to, unsigned char *from)
+{
+    copy_part parts[40];
+    size_t end = 10 * MIB;
+    memset(to, 0, end);
+    for (uint32_t i = 0; i < 40; ++i) {
+        parts[i].size_bytes = i % 7 == 0 ? 0 : (size_t)i * 12345;
+        end -= parts[i].size_bytes + 1;
+        parts[i].to = to + end;
+        parts[i].from = from + end;
+    }
+    copy_crew_copy(crew, parts, 40);
+    for (uint32_t i = 0; i < 40; ++i) {
+        assert_memory_equal(parts[i].to, parts[i].from, parts[i].size_bytes);
+        assert_int_equal(((unsigned char *)parts[i].to)[parts[i].size_bytes], 0);
+    }
+}
+
 static void
 a_shared_copy_is_a_copy(void **state)
 {
@@ -79,14 +99,17 @@ a_shared_copy_is_a_copy(void **state)
         copy_crew *crew = NULL;
         assert_int_equal(copy_crew_create(n_helpers, &crew), CHROMA2_OK);
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; ++i) {
+            const copy_part one = {to, from, sizes[i]};
             memset(to, 0, sizes[i] + 1);
-            copy_crew_copy(crew, to, from, sizes[i]);
+            copy_crew_copy(crew, &one, 1);
             assert_memory_equal(to, from, sizes[i]);
             assert_int_equal(to[sizes[i]], 0);
         }
+        many_parts_copy(crew, to, from);
         copy_crew_destroy(crew);
     }
-    copy_crew_copy(NULL, to, from, MIB);
+    const copy_part one = {to, from, MIB};
+    copy_crew_copy(NULL, &one, 1);
     assert_memory_equal(to, from, MIB);
     copy_crew_destroy(NULL);
     free(from);

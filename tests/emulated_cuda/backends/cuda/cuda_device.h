@@ -39,6 +39,28 @@ device_prefetch(const void *)
 }
 
 static inline uint32_t
+shared_load(const uint32_t *word)
+{
+    return atomic_load_relaxed_u32(word);
+}
+
+static inline uint32_t
+shared_exchange(uint32_t *word, uint32_t value)
+{
+    const uint32_t before = *word; // fibers of a grid never run at the same time
+    *word = value;
+    return before;
+}
+
+static inline uint32_t
+shared_compare_swap(uint32_t *word, uint32_t expected, uint32_t value)
+{
+    const uint32_t before = *word;
+    *word = before == expected ? value : before;
+    return before;
+}
+
+static inline uint32_t
 shared_fetch_add(uint32_t *word, uint32_t amount)
 {
     return atomic_fetch_add_relaxed_u32(word, amount);
