@@ -83,16 +83,15 @@ photon_page_weight(const photon_pages_view *view, unsigned char *page)
                                              view->has_kin * sizeof(photon_kin_columns));
 }
 
-/** Reads the photon of a slot. Without the optional columns kin is 0 and weight 1. */
+/** A photon of these halves; its optional fields are those of a slot. Without the columns kin is 0 and
+ *  weight 1. */
 CHROMA2_HOST_DEVICE photon
-photon_load(const photon_pages_view *view, uint32_t slot)
+photon_of_halves(const photon_pages_view *view, uint32_t slot, const photon_half half[2])
 {
     unsigned char *page = photon_page_of(view, slot);
-    const photon_columns *columns = (const photon_columns *)(void *)page;
     const uint32_t i = slot % PHOTON_PAGE_SLOTS;
-    const photon_half half[2] = {columns->half[0][i], columns->half[1][i]};
     photon p;
-    memcpy(&p, half, sizeof half);
+    memcpy(&p, half, sizeof(photon_half[2]));
     p.kin = 0u;
     p.weight = 1.0f;
     if (view->has_kin != 0) {
@@ -110,17 +109,28 @@ photon_load(const photon_pages_view *view, uint32_t slot)
     return p;
 }
 
-/** Writes a photon to its slot. Fields without a column are dropped. */
+/** Reads the photon of a slot. */
+CHROMA2_HOST_DEVICE photon
+photon_load(const photon_pages_view *view, uint32_t slot)
+{
+    const photon_columns *columns = (const photon_columns *)(void *)photon_page_of(view, slot);
+    const uint32_t i = slot % PHOTON_PAGE_SLOTS;
+    const photon_half half[2] = {columns->half[0][i], columns->half[1][i]};
+    return photon_of_halves(view, slot, half);
+}
+
+/** Writes a photon's halves to where they are told, and its optional fields to its slot. Fields without
+ *  a column are dropped. */
 CHROMA2_HOST_DEVICE void
-photon_store(const photon_pages_view *view, uint32_t slot, const photon *p)
+photon_to_halves(const photon_pages_view *view, uint32_t slot, const photon *p,
+    photon_half *out_first, photon_half *out_second)
 {
     unsigned char *page = photon_page_of(view, slot);
-    photon_columns *columns = (photon_columns *)(void *)page;
     const uint32_t i = slot % PHOTON_PAGE_SLOTS;
     photon_half half[2];
     memcpy(half, p, sizeof half);
-    columns->half[0][i] = half[0];
-    columns->half[1][i] = half[1];
+    *out_first = half[0];
+    *out_second = half[1];
     if (view->has_kin != 0) {
         photon_kin_columns *kin = photon_page_kin(page);
 #define X(type, name, unit, meaning) kin->name[i] = p->name;
@@ -133,4 +143,13 @@ photon_store(const photon_pages_view *view, uint32_t slot, const photon *p)
         PHOTON_WEIGHT_FIELDS(X)
 #undef X
     }
+}
+
+/** Writes a photon to its slot. */
+CHROMA2_HOST_DEVICE void
+photon_store(const photon_pages_view *view, uint32_t slot, const photon *p)
+{
+    photon_columns *columns = (photon_columns *)(void *)photon_page_of(view, slot);
+    const uint32_t i = slot % PHOTON_PAGE_SLOTS;
+    photon_to_halves(view, slot, p, &columns->half[0][i], &columns->half[1][i]);
 }

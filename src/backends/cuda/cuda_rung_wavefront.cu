@@ -4,9 +4,10 @@
  *
  *      claim -> prepare -> [ turn -> search -> shade ] x WAVES -> turn
  *
- *  Every kernel does one thing with full warps and few registers. Between them a photon rests in its
- *  page, and what a step must remember in a record of its slot. The slots of a wave stand in one of
- *  two lists, also between epochs; those whose photons go on are appended to the other. */
+ *  Every kernel does one thing with full warps and few registers. The photons of a wave lie side by
+ *  side, not in their pages: slots come free in any order, and lanes that read here and there move
+ *  four times the lines. There are two sides. Those whose photons go on are appended to the other one,
+ *  with what the step must remember; between epochs they rest there. */
 #include "backends/cuda/cuda_propagate.h"
 #include "backends/cuda/cuda_search.h"
 
@@ -33,11 +34,32 @@ typedef struct __align__(16) wave_record
 }
 wave_record;
 
+/** Photons of a wave, and of which slots they are. A photon's optional fields stay in its page. */
+typedef struct wave_side {
+    photon_half *half[2]; // [n_slots]
+    wave_record *records; // [n_slots]
+    uint32_t *slots;      // [n_slots]
+} wave_side;
+
 /** The rung's memory. */
 typedef struct wave_memory {
-    wave_record *records; // [n_slots]
-    uint32_t *list[2];    // [n_slots]
+    wave_side side[2];
 } wave_memory;
+
+static __device__ __forceinline__ photon
+wave_load(const stage_view *view, const wave_side *side, uint32_t place, uint32_t slot)
+{
+    const photon_half half[2] = {side->half[0][place], side->half[1][place]};
+    return photon_of_halves(&view->photons, slot, half);
+}
+
+static __device__ __forceinline__ void
+wave_store(
+    const stage_view *view, const wave_side *side, uint32_t place, uint32_t slot, const photon *p)
+{
+    photon_to_halves(&view->photons, slot, p, &side->half[0][place], &side->half[1][place]);
+    side->slots[place] = slot;
+}
 
 /** Claims all that is active: it comes to the end of the list. */
 __global__ static void
@@ -77,14 +99,15 @@ __launch_bounds__(WAVE_THREADS, 8)
 {
     const stage_view *const view = &whole.stage;
     const cuda_plan *const plan = whole.plan;
-    uint32_t *const list = memory.list[plan->wave[WAVE_PARITY]] + plan_n_waves(plan);
+    const wave_side *const side = &memory.side[plan->wave[WAVE_PARITY]];
+    const uint32_t first = plan_n_waves(plan);
     const uint32_t stride = gridDim.x * blockDim.x;
     for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < plan->wave[WAVE_NEW];
          i += stride) {
         const uint32_t slot = queue_pop_at(&view->active, plan->first_wave + i);
         const photon p = photon_load(&view->photons, slot);
-        list[i] = slot;
-        wave_begin(&whole, memory.records + slot, &p);
+        wave_store(view, side, first + i, slot, &p);
+        wave_begin(&whole, side->records + first + i, &p);
     }
 }
 
@@ -120,28 +143,31 @@ kernel_wave_turn(const __grid_constant__ cuda_view whole, uint32_t turn, uint32_
     }
 }
 
-/** What a warp has claimed of a wave's list. */
+/** What a warp has claimed of a wave. */
 typedef struct wave_claim {
     uint32_t next, end;
 } wave_claim;
 
-/** Brings what a step needs of a slot near. */
+/** Brings what lies ahead near, a line a lane: 32 places are eight lines of each array. */
 static __device__ __forceinline__ void
-wave_prefetch(const cuda_view *whole, const wave_memory *memory, uint32_t slot, bool has_shading)
+wave_prefetch(const wave_side *side, uint32_t place, bool has_shading)
 {
-    const photon_columns *const columns =
-        (const photon_columns *)photon_page_of(&whole->stage.photons, slot);
-    device_prefetch(memory->records + slot);
-    device_prefetch(&columns->half[0][slot % PHOTON_PAGE_SLOTS]);
-    if (has_shading) {
-        device_prefetch(&columns->half[1][slot % PHOTON_PAGE_SLOTS]);
+    const uint32_t line = place + 4u * (warp_lane() % 8u);
+    const uint32_t array = warp_lane() / 8u;
+    if (array == 0) {
+        device_prefetch(side->records + line);
+    } else if (array == 1) {
+        device_prefetch(side->half[0] + line);
+    } else if (has_shading && array == 2) {
+        device_prefetch(side->half[1] + line);
+    } else if (has_shading && line == place) {
+        device_prefetch(side->slots + line);
     }
 }
 
-/** Claims more of the list if the claim is used up; false: there is no more. */
+/** Claims more of the wave if the claim is used up; false: there is no more. */
 static __device__ __forceinline__ bool
-wave_claim_more(const cuda_view *whole, const wave_memory *memory, const uint32_t *list,
-    wave_claim *claim, uint32_t n)
+wave_claim_more(const cuda_view *whole, const wave_side *side, wave_claim *claim, uint32_t n)
 {
     if (claim->next == claim->end && claim->next < n) {
         uint32_t next = 0;
@@ -151,19 +177,18 @@ wave_claim_more(const cuda_view *whole, const wave_memory *memory, const uint32_
         next = __shfl_sync(WARP_ALL, next, 0);
         claim->next = next < n ? next : n;
         claim->end = n - claim->next < CLAIM_RAYS ? n : claim->next + CLAIM_RAYS;
-        for (uint32_t i = claim->next + warp_lane(); i < claim->end; i += 32) {
-            wave_prefetch(whole, memory, list[i], false);
+        for (uint32_t place = claim->next; place < claim->end; place += 32) {
+            wave_prefetch(side, place, false);
         }
     }
     return claim->next < claim->end;
 }
 
-/** The ray of a slot's photon, from its first half and its record. */
+/** The ray of a photon, from its first half and its record. */
 static __device__ __forceinline__ trace_ray
-wave_ray(const photon_pages_view *photons, const wave_record *record, uint32_t slot)
+wave_ray(const wave_side *side, const wave_record *record, uint32_t place)
 {
-    const photon_columns *const columns = (const photon_columns *)photon_page_of(photons, slot);
-    const photon_half half = columns->half[0][slot % PHOTON_PAGE_SLOTS];
+    const photon_half half = side->half[0][place];
     trace_ray ray;
     ray.origin =
         vec3_make(bits_float(half.word[0]), bits_float(half.word[1]), bits_float(half.word[2]));
@@ -182,24 +207,24 @@ __launch_bounds__(WAVE_THREADS, SEARCH_EACH)
 {
     const stage_view *const view = &whole.stage;
     const uint32_t n = whole.plan->wave[WAVE_N];
-    const uint32_t *const list = memory.list[whole.plan->wave[WAVE_PARITY]];
+    const wave_side *const side = &memory.side[whole.plan->wave[WAVE_PARITY]];
     quant_entry stack[BVH_STACK(4)];
     trace_ray ray;
     quant_walk walk;
     trace_work work = {0, 0};
     wave_claim claim = {0, 0};
-    uint32_t slot = 0;
+    uint32_t place = 0;
     walk.next = BVH_EMPTY;
     for (;;) {
         const uint32_t idle = __ballot_sync(WARP_ALL, walk.next == BVH_EMPTY);
         if ((__popc(idle) >= REFILL_LANES || claim.end == 0) &&
-            wave_claim_more(&whole, &memory, list, &claim, n)) {
+            wave_claim_more(&whole, side, &claim, n)) {
             const uint32_t i = claim.next + warp_rank(idle);
             if (walk.next == BVH_EMPTY && i < claim.end) {
-                slot = list[i];
-                const wave_record record = memory.records[slot];
+                place = i;
+                const wave_record record = side->records[place];
                 if (record.t >= 0.0f) {
-                    ray = wave_ray(&view->photons, &record, slot);
+                    ray = wave_ray(side, &record, place);
                     walk = quant_walk_make(view->scenes + (record.face >> 16), &ray);
                 }
             }
@@ -213,7 +238,7 @@ __launch_bounds__(WAVE_THREADS, SEARCH_EACH)
         }
         if (warp_search_step4(
                 &walk, stack, &work, 32u - __popc(idle), search_quorum_default(), NULL, 0)) {
-            wave_record *const record = memory.records + slot;
+            wave_record *const record = side->records + place;
             record->t = walk.search.t;
             record->placement = walk.search.placement;
             record->face = walk.search.face;
@@ -225,8 +250,9 @@ __launch_bounds__(WAVE_THREADS, SEARCH_EACH)
 
 /** Ends the step of one photon; returns its outcome. */
 static __device__ __forceinline__ uint32_t
-wave_end(const cuda_view *whole, const wave_record *record, uint32_t slot, photon *p)
+wave_end(const cuda_view *whole, const wave_side *side, uint32_t place, uint32_t slot, photon *p)
 {
+    const wave_record *const record = side->records + place;
     const stage_view *const view = &whole->stage;
     event_slot *const event = view->events + photon_event_slot(p);
     step_search search;
@@ -246,38 +272,23 @@ wave_end(const cuda_view *whole, const wave_record *record, uint32_t slot, photo
     const trace_hit hit = trace_search_hit(&found);
     const uint32_t outcome = propagate_end(view, event, p, &search, &hit);
     if (CHROMA2_UNLIKELY((outcome & PROPAGATE_END_MASK) == PROPAGATE_ABORTS)) {
-        *p = photon_load(&view->photons, slot);
+        *p = wave_load(view, side, place, slot);
         return propagate_abort(event, p, outcome);
     }
     return outcome;
 }
 
-/** Slots on their way to the other list, GIVER_LIMIT at a time or more. */
-static __device__ __forceinline__ void
-wave_append(
-    uint32_t *list, uint32_t *count, warp_giver *giver, uint32_t slot, bool wants, uint32_t limit)
+/** A place on the other side for each lane whose photon goes on. */
+static __device__ __forceinline__ uint32_t
+wave_place(uint32_t *count, bool goes_on)
 {
-    const uint32_t mask = __ballot_sync(WARP_ALL, wants);
-    if (wants) {
-        giver->room[giver->n + warp_rank(mask)] = slot;
+    const uint32_t mask = __ballot_sync(WARP_ALL, goes_on);
+    uint32_t first = 0;
+    if (mask != 0 && warp_lane() == 0) {
+        first = atomic_fetch_add_relaxed_u32(count, __popc(mask));
     }
-    giver->n += __popc(mask);
-    __syncwarp();
-    if (giver->n >= limit) {
-        uint32_t first = 0;
-        if (warp_lane() == 0) {
-            first = atomic_fetch_add_relaxed_u32(count, giver->n);
-        }
-        first = __shfl_sync(WARP_ALL, first, 0);
-        for (uint32_t i = warp_lane(); i < giver->n; i += 32) {
-            list[first + i] = giver->room[i];
-        }
-        __syncwarp();
-        giver->n = 0;
-    }
+    return __shfl_sync(WARP_ALL, first, 0) + warp_rank(mask);
 }
-
-enum { SHADE_WORDS = EXITS_WORDS(WAVE_WARPS) + WAVE_WARPS * GIVER_ROOM }; // of a block
 
 /** Ends the steps of all photons of the wave, and begins the next steps of those that go on. */
 __global__ static void
@@ -289,38 +300,35 @@ __launch_bounds__(WAVE_THREADS, SHADE_EACH)
     cuda_plan *const plan = whole.plan;
     const uint32_t n = plan->wave[WAVE_N];
     const uint32_t parity = plan->wave[WAVE_PARITY];
-    const uint32_t stride = gridDim.x * blockDim.x;
-    warp_exit exit = warp_exit_make(&whole, words);
-    warp_giver onward = {words + EXITS_WORDS(WAVE_WARPS) + threadIdx.x / 32 * GIVER_ROOM, 0};
-    uint32_t *const list = memory.list[parity ^ 1u];
+    const wave_side *const now = &memory.side[parity];
+    const wave_side *const then = &memory.side[parity ^ 1u];
     uint32_t *const count = &plan->wave[WAVE_COUNT + (parity ^ 1u)];
+    const uint32_t stride = gridDim.x * blockDim.x;
     const trace_work none = {0, 0};
-    const uint32_t *const now = memory.list[parity];
-    const uint32_t first = blockIdx.x * blockDim.x + threadIdx.x;
-    uint32_t next_slot = first < n ? now[first] : 0u;
+    warp_exit exit = warp_exit_make(&whole, words);
     for (uint32_t base = blockIdx.x * blockDim.x + (threadIdx.x & ~31u); base < n; base += stride) {
-        const uint32_t i = base + warp_lane();
-        const uint32_t slot = next_slot;
+        const uint32_t place = base + warp_lane();
         uint32_t outcome = 0;
+        uint32_t slot = 0;
         photon p;
-        next_slot = i + stride < n ? now[i + stride] : 0u; // for the prefetch below
-        if (i < n) {
-            const wave_record record = memory.records[slot];
-            p = photon_load(&view->photons, slot);
-            outcome = wave_end(&whole, &record, slot, &p);
+        if (place < n) {
+            slot = now->slots[place];
+            p = wave_load(view, now, place, slot);
+            outcome = wave_end(&whole, now, place, slot, &p);
         }
         __syncwarp();
-        wave_prefetch(&whole, &memory, next_slot, true);
-        const bool goes_on = i < n && (outcome & PROPAGATE_END_MASK) == PROPAGATE_GOES_ON;
+        if (base + stride < n) {
+            wave_prefetch(now, base + stride, true);
+        }
+        const bool goes_on = place < n && (outcome & PROPAGATE_END_MASK) == PROPAGATE_GOES_ON;
+        const uint32_t next = wave_place(count, goes_on);
         if (goes_on) {
-            photon_store(&view->photons, slot, &p);
-            wave_begin(&whole, memory.records + slot, &p);
+            wave_store(view, then, next, slot, &p);
+            wave_begin(&whole, then->records + next, &p);
         }
         __syncwarp();
-        wave_append(list, count, &onward, slot, goes_on, GIVER_LIMIT);
         warp_leave(&whole, &exit, outcome, slot, &p);
     }
-    wave_append(list, count, &onward, 0, false, onward.n > 0 ? 1u : (uint32_t)GIVER_ROOM);
     warp_exit_end(view, &exit, &none);
 }
 
@@ -329,24 +337,42 @@ __global__ static void
 kernel_wave_put_back(const __grid_constant__ cuda_view whole, wave_memory memory)
 {
     const cuda_plan *const plan = whole.plan;
-    const uint32_t *const list = memory.list[plan->wave[WAVE_PARITY]];
+    const wave_side *const side = &memory.side[plan->wave[WAVE_PARITY]];
     const uint32_t stride = gridDim.x * blockDim.x;
     for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < plan->wave[WAVE_BACK];
          i += stride) {
-        queue_leave_at(&whole.stage.active, plan->first_wave + i, list[i]);
+        const uint32_t slot = side->slots[i];
+        const photon p = wave_load(&whole.stage, side, i, slot);
+        photon_store(&whole.stage.photons, slot, &p);
+        queue_leave_at(&whole.stage.active, plan->first_wave + i, slot);
     }
 }
 
-static const size_t SHADE_BYTES = SHADE_WORDS * sizeof(uint32_t);
+static const size_t SHADE_BYTES = EXITS_WORDS(WAVE_WARPS) * sizeof(uint32_t);
+
+enum { WAVE_PLACE_BYTES = sizeof(photon_half[2]) + sizeof(wave_record) + sizeof(uint32_t) };
+
+/** Places of a side: whole lines of each array. */
+static size_t
+wave_places(const backend_context *self)
+{
+    return ((size_t)self->view.stage.n_slots + 31u) / 32u * 32u;
+}
 
 static wave_memory
 wave_memory_of(const backend_context *self)
 {
-    const size_t n_slots = self->view.stage.n_slots;
+    const size_t n = wave_places(self);
     wave_memory memory;
-    memory.records = (wave_record *)self->rung_memory;
-    memory.list[0] = (uint32_t *)(memory.records + n_slots);
-    memory.list[1] = memory.list[0] + n_slots;
+    unsigned char *at = (unsigned char *)self->rung_memory;
+    for (int i = 0; i < 2; ++i) {
+        wave_side *const side = &memory.side[i];
+        side->half[0] = (photon_half *)at;
+        side->half[1] = side->half[0] + n;
+        side->records = (wave_record *)(side->half[1] + n);
+        side->slots = (uint32_t *)(side->records + n);
+        at += n * WAVE_PLACE_BYTES;
+    }
     return memory;
 }
 
@@ -391,7 +417,7 @@ out:
 size_t
 cuda_waves_memory_bytes(backend_context *self)
 {
-    return (size_t)self->view.stage.n_slots * (sizeof(wave_record) + 2 * sizeof(uint32_t));
+    return 2 * wave_places(self) * WAVE_PLACE_BYTES;
 }
 
 static chroma2_status
