@@ -101,12 +101,13 @@ mirror_pool_n_lent(const mirror_pool *self)
 }
 
 chroma2_status
-mirror_pool_take_on_device(mirror_pool *self, size_t size_bytes, void **out_memory)
+mirror_pool_take_on_device(
+    mirror_pool *self, size_t size_bytes, size_t own_bytes, void **out_memory)
 {
     chroma2_status status = CHROMA2_OK;
     *out_memory = self->ops->result_take(self->backend, size_bytes);
     REQUIRE(*out_memory != NULL,
-        size_bytes > self->device_bytes ? CHROMA2_OUT_OF_MEMORY : CHROMA2_RESULTS_HELD,
+        own_bytes + size_bytes > self->device_bytes ? CHROMA2_OUT_OF_MEMORY : CHROMA2_RESULTS_HELD,
         "rows of an event with keep_on_device take %zu bytes of device memory in one piece (%llu "
         "are "
         "set aside for results, which hold %llu now). Destroy results that are no longer looked "

@@ -38,9 +38,10 @@ uint32_t mirror_pool_n_lent(const mirror_pool *self);
 /* The device's part, for its holders. */
 
 /** A piece for rows that stay there; dispatch's.
- *  errors  OUT_OF_MEMORY: there is not so much in all, RESULTS_HELD: other results have it */
+ *  own_bytes  that the result has already
+ *  errors     OUT_OF_MEMORY: there is not so much in all, RESULTS_HELD: other results have it */
 CHROMA2_MUST_CHECK chroma2_status mirror_pool_take_on_device(
-    mirror_pool *self, size_t size_bytes, void **out_memory);
+    mirror_pool *self, size_t size_bytes, size_t own_bytes, void **out_memory);
 /** Gives it back. NULL is a no-op.  was_seen  the result's owner could reach it. Any thread */
 void mirror_pool_give_on_device(mirror_pool *self, void *memory, bool was_seen);
 /** Starts to copy rows to a result there.  from_host  see backend_ops.result_move */

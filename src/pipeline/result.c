@@ -52,8 +52,12 @@ static chroma2_status
 memory_take(chroma2_result *self, size_t size_bytes, void **out_memory, size_t *out_bytes)
 {
     if (self->stays) {
+        size_t own_bytes = 0;
+        for (int table = 0; table < CHROMA2_N_ROW_KINDS; ++table) {
+            own_bytes += self->table[table].memory_bytes;
+        }
         *out_bytes = size_bytes;
-        return mirror_pool_take_on_device(self->pool, size_bytes, out_memory);
+        return mirror_pool_take_on_device(self->pool, size_bytes, own_bytes, out_memory);
     }
     *out_memory = column_pool_take(self->columns, size_bytes, out_bytes);
     return *out_memory != NULL ? CHROMA2_OK

@@ -47,9 +47,11 @@ cuda_status(cudaError_t error, const char *call)
 static void
 cuda_close(backend_context *self)
 {
+    int before = 0;
     if (self == NULL) {
         return;
     }
+    cudaGetDevice(&before); // of a thread that may be anyone's: the last result's holder
     cudaSetDevice(self->device);
     cudaGraphExec_t const ready[] = {
         self->graph_exec, self->few_exec, self->resident_exec, self->rows_exec};
@@ -82,6 +84,7 @@ cuda_close(backend_context *self)
             cudaStreamDestroy(streams[i]);
         }
     }
+    cudaSetDevice(before);
     pthread_mutex_destroy(&self->mutex);
     wake_signal_reset(&self->work);
     free(self);

@@ -84,16 +84,17 @@ cuda_result_take(backend_context *self, size_t size_bytes)
 void
 cuda_result_give(backend_context *self, void *memory, bool was_seen)
 {
+    bool is_recorded = false;
     int before = 0;
-    pthread_mutex_lock(&self->mutex);
     if (was_seen) {
         cudaGetDevice(&before);
         cudaSetDevice(self->device);
-        self->has_given =
-            cudaEventRecord(self->result_given, cudaStreamLegacy) == cudaSuccess || self->has_given;
+        is_recorded = cudaEventRecord(self->result_given, cudaStreamLegacy) == cudaSuccess;
         cudaGetLastError(); // a lost device shows elsewhere
         cudaSetDevice(before);
     }
+    pthread_mutex_lock(&self->mutex);
+    self->has_given = self->has_given || is_recorded;
     cuda_heap_give(&self->results, (size_t)((unsigned char *)memory - self->results.base));
     pthread_mutex_unlock(&self->mutex);
 }
