@@ -7,7 +7,8 @@ set_tests_properties(test_warm_session test_lost_device PROPERTIES
   LABELS emulated ENVIRONMENT "${CHROMA2_EMULATED}")
 
 # Tests of whole sessions, with the emulated device in place of the CPU.
-foreach(name test_arrays test_device_arrays test_pathologies test_scene_edit test_table_pathologies)
+foreach(name test_arrays test_device_arrays test_device_results test_pathologies test_scene_edit
+    test_table_pathologies)
   add_test(NAME ${name}_emulated COMMAND ${name})
   set_tests_properties(${name}_emulated PROPERTIES LABELS emulated TIMEOUT 600
     SKIP_RETURN_CODE 77 ENVIRONMENT "${CHROMA2_EMULATED}")

@@ -27,6 +27,39 @@ extern "Python" void chroma2_python_on_metrics(
     void *context, const chroma2_metric *metrics, size_t n);
 """
 
+# Capsules of DLPack, for ctypes, which makes them: their names, and what ends one that nobody took.
+# C's, so that both outlive every capsule.
+CAPSULES = """
+uintptr_t chroma2_python_capsule_name(int is_versioned);
+uintptr_t chroma2_python_capsule_end(void);
+"""
+CAPSULES_SOURCE = """
+static const char *const capsule_names[] = {"dltensor", "dltensor_versioned"};
+
+static void
+capsule_end(PyObject *capsule)
+{
+    for (int i = 0; i < 2; ++i) {
+        if (PyCapsule_IsValid(capsule, capsule_names[i])) {
+            chroma2_result_lend_end(
+                PyCapsule_GetPointer(capsule, capsule_names[i]), (uint32_t)i);
+        }
+    }
+}
+
+static uintptr_t
+chroma2_python_capsule_name(int is_versioned)
+{
+    return (uintptr_t)capsule_names[is_versioned];
+}
+
+static uintptr_t
+chroma2_python_capsule_end(void)
+{
+    return (uintptr_t)capsule_end;
+}
+"""
+
 
 def preprocess(compiler: str, include: pathlib.Path, *flags: str) -> str:
     """The public headers, preprocessed; the C library's own headers are replaced by empty ones."""
@@ -79,10 +112,10 @@ def main() -> None:
     include = options.include.resolve()
     cdef = "\n".join([constants(options.cc, include), declarations(options.cc, include)])
     if options.print:
-        print(cdef + CALLBACKS)
+        print(cdef + CALLBACKS + CAPSULES)
     ffi = cffi.FFI()
-    ffi.cdef(cdef + CALLBACKS)
-    ffi.set_source(MODULE, HEADER, py_limited_api=True)
+    ffi.cdef(cdef + CALLBACKS + CAPSULES)
+    ffi.set_source(MODULE, HEADER + CAPSULES_SOURCE, py_limited_api=True)
     ffi.emit_c_code(str(options.out))
 
 

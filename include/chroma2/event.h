@@ -63,6 +63,10 @@ typedef struct chroma2_event {
     uint32_t keep_pinned; // 1: the result lies in the session's pinned memory, as far as that
                           // goes, without a copy; it holds one buffer from submission until it is
                           // destroyed. Not together with on_block
+    uint32_t keep_on_device; // 1: the result's rows stay in memory of the session's device, which
+                             // they hold until the result is destroyed; on the CPU that is
+                             // ordinary memory. Not together with keep_pinned or on_block
+    uint32_t reserved;
     double prescale; // (0, 1], default 1: sources make this share of their photons, see source.h
 } chroma2_event;
 

@@ -20,7 +20,7 @@ typedef struct chroma2_result_column {
     chroma2_dtype dtype;
     uint32_t n_components; // 1 or 3
     uint64_t n_rows;
-    const void *data; // NULL if n_rows is 0
+    const void *data; // NULL if n_rows is 0; on the device that chroma2_result_about names
 } chroma2_result_column;
 
 /** A finished event, or a part of it that a callback sees. */
@@ -40,6 +40,25 @@ CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_result_column_at(
 /** The same by name. */
 CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_result_column_named(
     const chroma2_result *result, chroma2_rows rows, const char *name, chroma2_result_column *out);
+
+/** Copies a column to host memory, wherever it lies. Waits.
+ *  out_values  [n_rows, n_components], contiguous: size_bytes must be just that
+ *  errors      INVALID_ARGUMENT, DEVICE_LOST */
+CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_result_read(const chroma2_result *result,
+    chroma2_rows rows, uint32_t index, void *out_values, size_t size_bytes);
+
+/** Lends a column as a tensor of DLPack, on the host or on the device, as it lies. All its values are
+ *  there: no stream has to wait for any. The column lives until the tensor's deleter is called, by
+ *  any thread, whatever becomes of result and session. On a device its memory may be used again
+ *  then, by work behind what CUDA's default stream has been given so far: work on streams that do
+ *  not block has to end before.
+ *  is_versioned  1: *out_tensor is a DLManagedTensorVersioned of version 1, 0: a DLManagedTensor
+ *  errors        INVALID_ARGUMENT, WRONG_STATE (a part that a callback sees), OUT_OF_MEMORY */
+CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_result_lend(chroma2_result *result,
+    chroma2_rows rows, uint32_t index, uint32_t is_versioned, void **out_tensor);
+
+/** Calls the deleter of a tensor that chroma2_result_lend gave, for callers without dlpack.h. */
+CHROMA2_API void chroma2_result_lend_end(void *tensor, uint32_t is_versioned);
 
 /** in + spawned = sum of ended + alive, per event, always. */
 typedef struct chroma2_ledger {
@@ -67,6 +86,8 @@ typedef struct chroma2_result_info {
     uint64_t memory_bytes;
     double prescale;    // the event's: counts over it are those of all the light
     uint32_t is_pinned; // 1: rows lie in the session's pinned memory; 0: there was not room for all
+    uint32_t is_on_device; // 1: the event had keep_on_device
+    int32_t device;        // whose memory the rows lie in; CHROMA2_HOST_MEMORY: the host's
     uint32_t reserved;
 } chroma2_result_info;
 

@@ -50,10 +50,13 @@ typedef struct chroma2_session_options {
     const char *kernel; // how photons are brought to the GPU's lanes: "thread", "chunk", "refill",
                         // "pool", "wavefront", "specialized", "hybrid" (the default). Same bytes,
                         // other speed
-    const char *lifetime;     // of the GPU's kernel: "epoch" or "session"
-    uint64_t pinned_bytes;    // of memory_bytes, for results with keep_pinned: 256 KiB, some 3,000
-                              // hits, each. Default: what the rest leaves, at most 1/32
-    uint32_t held_timeout_ms; // how long submit waits if all of that is lent, default 1000
+    const char *lifetime;  // of the GPU's kernel: "epoch" or "session"
+    uint64_t pinned_bytes; // of memory_bytes, for results with keep_pinned: 256 KiB, some 3,000
+                           // hits, each. Default: what the rest leaves, at most 1/32
+    uint64_t device_result_bytes; // of memory_bytes, for results with keep_on_device, 100 bytes a
+                                  // hit. Default: what the rest leaves, at most 1/8. On the CPU
+                                  // such results lie in ordinary memory, and it says nothing
+    uint32_t held_timeout_ms; // how long submit waits if all pinned memory is lent, default 1000
     const char *trace_path;   // a file that becomes a trace for Perfetto (JSON); NULL: none
 } chroma2_session_options;
 
@@ -146,5 +149,6 @@ CHROMA2_API CHROMA2_MUST_CHECK chroma2_status chroma2_session_close(
     chroma2_session *session, chroma2_close_mode mode);
 
 /** Closes (cancelling) if needed and releases. NULL is a no-op. Futures and results stay valid, those
- *  in pinned memory too: the last of these to be destroyed frees it. Not from a callback. */
+ *  in pinned memory or on the device too: the last of these to be destroyed frees it. Not from a
+ *  callback. */
 CHROMA2_API void chroma2_session_destroy(chroma2_session *session);

@@ -31,7 +31,7 @@
     X(CALLBACK_FAILED, 11, "a callback of the event reported a failure")                           \
     X(NO_DEVICE, 12, "there is no such device")                                                    \
     X(DEVICE_LOST, 13, "the device stopped working")                                               \
-    X(RESULTS_HELD, 14, "all pinned result buffers are lent out")                                  \
+    X(RESULTS_HELD, 14, "all memory for such results is lent out")                                 \
     X(UNSUPPORTED, 15, "this build or backend cannot do that")                                     \
     X(INTERNAL, 16, "chroma2 found a mistake of its own")                                          \
     X(FILE_FAILED, 17, "a file could not be read or written")                                      \

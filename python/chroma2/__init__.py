@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     )
     from chroma2.checkpoint import Checkpoint
     from chroma2.detector import Channels, Detector, Material, Scene, Solid, Surface
+    from chroma2.device_column import DeviceColumn
     from chroma2.event import EventDescriptor
     from chroma2.future import Future
     from chroma2.material import surface_models
@@ -75,6 +76,7 @@ _LAZY = {
     "Solid": "detector",
     "Surface": "detector",
     "surface_models": "material",
+    "DeviceColumn": "device_column",
     "EventDescriptor": "event",
     "Future": "future",
     "Mesh": "mesh",
@@ -126,6 +128,7 @@ __all__ = [
     "Channels",
     "Checkpoint",
     "Detector",
+    "DeviceColumn",
     "Error",
     "EventDescriptor",
     "Future",

@@ -6,6 +6,7 @@ exceptions, and owns every handle.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import importlib
 import math
 import os
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chroma2 import errors
+from chroma2.device_column import DeviceColumn
 from chroma2.interop import DeviceArray
 
 try:
@@ -558,9 +560,9 @@ def _plain(struct: Any) -> dict[str, Any]:
 
 
 class Column(NamedTuple):
-    """One column of a table: the array and what it means."""
+    """One column of a table: the array, or where it stays, and what it means."""
 
-    data: NDArray[Any]
+    data: NDArray[Any] | DeviceColumn
     unit: str
     meaning: str
 
@@ -573,6 +575,7 @@ class Columns(Mapping[str, Column]):
         self._rows = rows
         self._made: dict[str, Column] | None = None
         self.n_rows = int(lib.chroma2_result_n_rows(handle.pointer, rows))
+        self.is_on_device = handle.is_on_device
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -612,6 +615,10 @@ class Columns(Mapping[str, Column]):
 
 _column_names: dict[int, tuple[str, ...]] = {}
 
+_capsule_new: Final = ctypes.PYFUNCTYPE(
+    ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
+)(("PyCapsule_New", ctypes.pythonapi))
+
 
 class ResultHandle:
     """Owns a chroma2_result, or looks at the part that a callback is shown."""
@@ -619,6 +626,8 @@ class ResultHandle:
     def __init__(self, pointer: Any, *, owned: bool = True):
         self.pointer = ffi.gc(pointer, lib.chroma2_result_destroy) if owned else pointer
         self._owned = owned
+        self._is_on_device: bool | None = None
+        self._device: int | None = None
 
     def columns(self, table: str) -> Mapping[str, Column]:
         """Columns of "hits", ...; of a part, which does not live on: copies."""
@@ -636,13 +645,46 @@ class ResultHandle:
         dtype = _DTYPES[int(c.dtype)]
         n = int(c.n_rows)
         shape = (n,) if c.n_components == 1 else (n, int(c.n_components))
-        if n == 0:
+        data: NDArray[Any] | DeviceColumn
+        if self.is_on_device:
+            data = self._device_column(rows, index, c.data, shape, dtype)
+        elif n == 0:
             data = np.empty(shape, dtype)
         else:
             data = np.asarray(_Borrowed(self, c.data, dtype, shape))
             if not self._owned:
                 data = data.copy()
         return Column(data, text(c.unit), text(c.meaning))
+
+    @property
+    def is_on_device(self) -> bool:
+        """The event had keep_on_device."""
+        if self._is_on_device is None:
+            about = lib.chroma2_result_about(self.pointer)
+            self._is_on_device = bool(about.is_on_device)
+            self._device = None if about.device == lib.CHROMA2_HOST_MEMORY else int(about.device)
+        return self._is_on_device
+
+    def _device_column(
+        self, rows: int, index: int, data: Any, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> DeviceColumn:
+        def lend(is_versioned: bool) -> Any:
+            out = ffi.new("void **")
+            check(lib.chroma2_result_lend(self.pointer, rows, index, is_versioned, out))
+            return _capsule_new(
+                int(ffi.cast("uintptr_t", out[0])),
+                lib.chroma2_python_capsule_name(is_versioned),
+                lib.chroma2_python_capsule_end(),
+            )
+
+        def read() -> NDArray[Any]:
+            values = np.empty(shape, dtype)
+            to = ffi.from_buffer(values, require_writable=True) if values.size else ffi.NULL
+            check(lib.chroma2_result_read(self.pointer, rows, index, to, values.nbytes))
+            return values
+
+        pointer = int(ffi.cast("uintptr_t", data))
+        return DeviceColumn(lend, read, pointer, shape, dtype, self._device)
 
     def ledger(self) -> dict[str, int]:
         return _plain(ffi.new("chroma2_ledger *", lib.chroma2_result_ledger(self.pointer)))

@@ -81,6 +81,7 @@ class SessionConfig:
     lifetime: str | None = None
     epoch_us: int | None = None
     pinned_bytes: int | None = None
+    device_result_bytes: int | None = None
     held_timeout: float | None = None
     trace: str | None = None
     metrics_port: int | None = None

@@ -131,7 +131,7 @@ class DeviceLost(Error, RuntimeError):
 
 
 class ResultsHeld(Error, RuntimeError):
-    """All pinned result buffers are lent out: release a result first."""
+    """All memory for such results is lent out: release a result first."""
 
     status = "RESULTS_HELD"
 
@@ -140,6 +140,10 @@ class Unsupported(Error, NotImplementedError):
     """This build or backend cannot do that."""
 
     status = "UNSUPPORTED"
+
+
+class CannotLend(Unsupported, BufferError):
+    """A column cannot be lent to another library in the way it asks for."""
 
 
 class MissingDependency(Error, ImportError):

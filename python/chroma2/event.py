@@ -53,11 +53,17 @@ class EventDescriptor:
                    that; 0: by chance. Both need Session(weights=True)
     prescale       (0, 1]: sources make this share of their photons, n and Poisson means alike;
                    rows keep their weight, and `result.prescale` says what to divide counts by.
+                   Not with `photons`
     keep_pinned    the result's arrays are the session's own pinned memory, without a copy, as far
                    as that goes (`result.is_pinned`). Each such result holds a buffer from
                    submission until it and its arrays are gone; if all are held, submitting raises
                    ResultsHeld. Not together with on_hits or on_block
-                   Not with `photons`
+    keep_on_device the result's columns stay on the session's device, as `DeviceColumn`s, which
+                   CuPy, PyTorch and others take without a copy, and which `to_host` copies; on the
+                   CPU they lie in ordinary memory. The memory is set aside (`Session`'s
+                   device_result_bytes) and held until result and columns are gone: rows that find
+                   no room in it fail the event, with ResultsHeld if others hold it, else with
+                   OutOfMemory. Not together with keep_pinned, on_hits or on_block
 
     Raises InvalidArgument and InvalidType, naming the field, the value and the rule.
     """
@@ -82,6 +88,7 @@ class EventDescriptor:
     scatter_first: int = 0
     prescale: float = 1.0
     keep_pinned: bool = False
+    keep_on_device: bool = False
 
     def __post_init__(self) -> None:
         self.validate()
@@ -123,6 +130,8 @@ class EventDescriptor:
             if name in _RULES:
                 _RULES[name](name, getattr(self, name))
                 numbers[_NUMBERS[name]] = self._number(name)
+        if self.keep_pinned and self.keep_on_device:
+            raise InvalidArgument("give keep_pinned or keep_on_device, not both")
         if self.on_hits is not None or self.on_block is not None:
             self._validate_callbacks()
         if self.track_photons is not None:
@@ -157,8 +166,9 @@ class EventDescriptor:
                 raise InvalidType(f"{name} is {value!r} (it must be callable)")
         if self.on_hits is not None and self.on_block is not None:
             raise InvalidArgument("give on_hits or on_block, not both")
-        if self.keep_pinned:
-            raise InvalidArgument("keep_pinned is for results: rows go to on_hits or on_block here")
+        for name in ("keep_pinned", "keep_on_device"):
+            if getattr(self, name):
+                raise InvalidArgument(f"{name} is for results: rows go to on_hits or on_block here")
         if self.on_hits is not None and "hits" not in self.keep:
             raise InvalidArgument("on_hits needs 'hits' in keep")
 
@@ -254,6 +264,7 @@ _RULES: Final[dict[str, Callable[[str, Any], None]]] = {
     "use_weights": _truth,
     "ordered": _truth,
     "keep_pinned": _truth,
+    "keep_on_device": _truth,
     "t0": _finite,
     "prescale": _share,
 }

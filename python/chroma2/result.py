@@ -32,7 +32,8 @@ class Table(Mapping[str, Array]):
     weights [n], last_hit_triangles [n] int32 (-1 none), evidx [n] event id, n_steps [n],
     photon_id [n] uint64, lineage [n] (0 primary), source_index [n]
 
-    The arrays are views of the result's memory, which lives as long as any of them.
+    The arrays are views of the result's memory, which lives as long as any of them. Of an event
+    with keep_on_device they are `DeviceColumn`s; `to_host` makes NumPy arrays of them.
     """
 
     name = "photons"
@@ -78,6 +79,17 @@ class Table(Mapping[str, Array]):
     def meanings(self) -> dict[str, str]:
         """One sentence on every column."""
         return {name: c.meaning for name, c in self._columns.items()}
+
+    @property
+    def is_on_device(self) -> bool:
+        """The columns stay where the session's device has them."""
+        return bool(getattr(self._columns, "is_on_device", False))
+
+    def to_host(self) -> Self:
+        """The rows as NumPy arrays: a copy of those on a device, itself if it has such already."""
+        if not self.is_on_device:
+            return self
+        return self._with([c._replace(data=np.asarray(c.data)) for c in self._columns.values()])
 
     def __len__(self) -> int:
         n_rows: int | None = getattr(self._columns, "n_rows", None)
@@ -126,31 +138,38 @@ class Table(Mapping[str, Array]):
         return history.to_opticks(self.flags)
 
     def to_photons(self) -> Photons:
-        """The rows as photons that an event can start from; weights are kept, flags too."""
-        extra = [self._columns["channel"].data] if "channel" in self else []
+        """The rows as photons that an event can start from; weights are kept, flags too.
+
+        Columns that photons start with stay on their device.
+        """
+        extra = [np.asarray(self._columns["channel"].data)] if "channel" in self else []
         return Photons(
             self.pos,
             self.dir,
             self.pol,
             self.wavelengths,
             self.t,
-            self.last_hit_triangles,
+            np.asarray(self.last_hit_triangles),
             self.flags,
-            self.weights,
-            self.evidx,
+            np.asarray(self.weights),
+            np.asarray(self.evidx),
             *extra,
         )
 
     def flat_columns(self) -> dict[str, Array]:
         """Columns of one number a row: ``pos`` becomes ``pos_x``, ``pos_y``, ``pos_z``."""
         out: dict[str, Array] = {}
-        for name, column in self._columns.items():
-            if column.data.ndim == 1:
-                out[name] = column.data
+        for name, values in self._arrays():
+            if values.ndim == 1:
+                out[name] = values
             else:
                 for i, axis in enumerate("xyz"):
-                    out[f"{name}_{axis}"] = column.data[:, i]
+                    out[f"{name}_{axis}"] = values[:, i]
         return out
+
+    def _arrays(self) -> Iterator[tuple[str, Array]]:
+        """Names and values of the columns, on the host."""
+        return ((name, np.asarray(column.data)) for name, column in self._columns.items())
 
     def to_pandas(self) -> pandas.DataFrame:
         """A pandas.DataFrame of the flat columns."""
@@ -168,10 +187,10 @@ class Table(Mapping[str, Array]):
             raise require("awkward", "root", "to_awkward") from None
         return awkward.zip(
             {
-                name: c.data
-                if c.data.ndim == 1
-                else awkward.zip({axis: c.data[:, i] for i, axis in enumerate("xyz")})
-                for name, c in self._columns.items()
+                name: values
+                if values.ndim == 1
+                else awkward.zip({axis: values[:, i] for i, axis in enumerate("xyz")})
+                for name, values in self._arrays()
             },
             depth_limit=1,
         )
@@ -240,6 +259,8 @@ class Hits(Table):
 
     def by_channel(self) -> dict[int, Hits]:
         """{channel index: its hits}, for the channels that were hit."""
+        if self.is_on_device:
+            return self.to_host().by_channel()
         order = np.argsort(self.channel, kind="stable")
         channels, first = np.unique(self.channel[order], return_index=True)
         return {
@@ -251,6 +272,8 @@ class Hits(Table):
 
         n_channels  default: one more than the highest channel that was hit
         """
+        if self.is_on_device:
+            return self.to_host().channels(n_channels)
         n = int(self.channel.max(initial=-1)) + 1 if n_channels is None else n_channels
         t = np.full(n, np.inf, np.float32)
         q = np.zeros(n, np.float32)
@@ -319,6 +342,8 @@ class Tracks(Table):
 
     def by_photon(self) -> dict[tuple[int, int], Tracks]:
         """{(photon id, lineage): its steps in order}."""
+        if self.is_on_device:
+            return self.to_host().by_photon()
         order = np.lexsort((self.n_steps, self.lineage, self.photon_id))
         key = np.stack([self.photon_id[order], self.lineage[order].astype(np.uint64)], axis=1)
         if len(key) == 0:
@@ -561,6 +586,11 @@ class Result:
     def is_pinned(self) -> bool:
         """True if the tables lie in the session's pinned memory: see keep_pinned of events."""
         return bool(self._info["is_pinned"])
+
+    @property
+    def is_on_device(self) -> bool:
+        """True if the tables stay on the session's device: see keep_on_device of events."""
+        return bool(self._info["is_on_device"])
 
     @property
     def memory_bytes(self) -> int:

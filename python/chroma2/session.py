@@ -79,8 +79,10 @@ class Session:
     epoch_us        length of its epochs; None: 4000
     pinned_bytes    of memory_bytes, for results with keep_pinned: 256 KiB, some 3,000 hits, each;
                     None: what the rest leaves, at most 1/32
-    held_timeout    seconds that submitting waits if all of that is held, before ResultsHeld is
-                    raised; None: 1
+    device_result_bytes  of memory_bytes, for results with keep_on_device, some 100 bytes a hit;
+                    None: what the rest leaves, at most 1/8. The CPU needs none
+    held_timeout    seconds that submitting waits if all pinned memory is held, before ResultsHeld
+                    is raised; None: 1
     trace           a file that becomes a trace for Perfetto (https://ui.perfetto.dev): what ran
                     when; whole once the session is closed
     metrics_port    serves the metrics to Prometheus at http://127.0.0.1:PORT/metrics, to this
@@ -117,6 +119,7 @@ class Session:
         lifetime: str | None = None,
         epoch_us: int | None = None,
         pinned_bytes: int | None = None,
+        device_result_bytes: int | None = None,
         held_timeout: float | None = None,
         trace: str | os.PathLike[str] | None = None,
         metrics_port: int | None = None,
@@ -149,6 +152,7 @@ class Session:
             ("compact_age_us", compact_age_us, 2**32 - 1),
             ("epoch_us", epoch_us, 2**32 - 1),
             ("pinned_bytes", pinned_bytes, 2**64 - 1),
+            ("device_result_bytes", device_result_bytes, 2**64 - 1),
         )
         for name, value, high in limits:
             if value is not None:

@@ -76,6 +76,10 @@ options_complete(chroma2_session_options *o)
     REQUIRE(o->pinned_bytes <= o->memory_bytes, CHROMA2_INVALID_ARGUMENT,
         "pinned_bytes is %llu (it is a part of memory_bytes, %llu)",
         (unsigned long long)o->pinned_bytes, (unsigned long long)o->memory_bytes);
+    REQUIRE(o->memory_bytes == 0 || o->device_result_bytes <= o->memory_bytes,
+        CHROMA2_INVALID_ARGUMENT,
+        "device_result_bytes is %llu (it is a part of memory_bytes, %llu)",
+        (unsigned long long)o->device_result_bytes, (unsigned long long)o->memory_bytes);
     REQUIRE(o->weights <= 1, CHROMA2_INVALID_ARGUMENT, "weights is %u (0 or 1)", o->weights);
     REQUIRE(o->compact_occupancy > 0.0 && o->compact_occupancy <= 1.0, CHROMA2_INVALID_ARGUMENT,
         "compact_occupancy is %g (it must lie in (0, 1])", o->compact_occupancy);

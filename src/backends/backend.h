@@ -29,9 +29,10 @@ typedef struct backend_hooks {
 /** How the session wants its photons propagated; "default" is always an answer. */
 typedef struct backend_choices {
     const char *kernel, *lifetime;
-    uint32_t epoch_us; // 0: the default
-    uint32_t tree;     // enum tree_kind, of all scenes
-    uint32_t n_staged; // most photons of an order with columns
+    uint32_t epoch_us;     // 0: the default
+    uint32_t tree;         // enum tree_kind, of all scenes
+    uint32_t n_staged;     // most photons of an order with columns
+    uint64_t result_bytes; // of device memory for results that stay there
 } backend_choices;
 
 /** What suits a backend where the user has no wish. */
@@ -48,6 +49,7 @@ typedef struct event_tables {
     const uint64_t *track_ids;    // [n_track_ids]
     size_t n_sources, n_source_tables, n_track_ids;
     const chroma2_photon_batch *batch; // on the backend's device; NULL: packed by the host
+    bool rows_stay; // on the device: that is where block_take finds the event's rows
 } event_tables;
 
 /** One photon of a batch, with its own copy of the values. */
@@ -56,7 +58,8 @@ typedef struct batch_of_one {
     double values[6][3];
 } batch_of_one;
 
-/** Rows of one block on their way out, in order, as columns in host memory. */
+/** Rows of one block on their way out, in order, as columns: in host memory, but for those that stay
+ *  on the device. */
 typedef struct block_rows {
     uint32_t slot, block; // of the event, and among its open blocks
     bool is_last;         // the block has ended: with these rows, all of them are out
@@ -129,6 +132,8 @@ typedef struct backend_ops {
      *  out_rows  its columns are the backend's until block_give_back, which comes before the next */
     bool (*block_take)(backend_context *self, block_rows *out_rows);
     void (*block_give_back)(backend_context *self, const block_rows *rows);
+    /** Brings rows that stay on the device to the host, as long as they are not given back. */
+    chroma2_status (*block_fetch)(backend_context *self, block_rows *rows);
     void (*ledger)(const backend_context *self, uint32_t slot, uint64_t out_ledger[N_LEDGER]);
     /** The first photon, by index, that keeps some rule not, of an event whose batch lies on the
      *  device; copied to the host into `alone`, and its columns. False: there is none. */
@@ -136,7 +141,26 @@ typedef struct backend_ops {
         batch_of_one *alone, uint64_t *out_index);
     void (*event_close)(backend_context *self, uint32_t slot); // after its last block
 
-    /** True if there is something for block_take (dispatch) or orders_done (admission). */
+    /* Results that stay on the device, if its memory is not the host's (batch_device): else NULL. */
+
+    /** A piece of the memory set aside for them; NULL: no room. Dispatch's. */
+    void *(*result_take)(backend_context *self, size_t size_bytes);
+    /** Takes it back. Any thread, after stop too.
+     *  was_seen  others than the backend could reach it: who gets it next waits for what the device's
+     *            default stream has been given until now */
+    void (*result_give)(backend_context *self, void *memory, bool was_seen);
+    uint64_t (*result_bytes_lent)(const backend_context *self); // any thread
+    /** Starts to copy rows of a table to a result; moves happen one after the other.
+     *  from_host  the rows come from there, and may change once this returns */
+    chroma2_status (*result_move)(backend_context *self, uint32_t table, uint64_t n_rows,
+        const row_columns *to, const row_columns *from, bool from_host);
+    /** A number for all moves started until now. Dispatch is told when they are done (hooks.moved). */
+    uint64_t (*result_mark)(backend_context *self);
+    bool (*result_is_there)(
+        backend_context *self, uint64_t mark); // the moves before a mark are done
+
+    /** True if there is something for block_take or result_is_there (dispatch) or orders_done
+     *  (admission). */
     bool (*has_output)(const backend_context *self);
     bool (*has_orders_done)(const backend_context *self);
 

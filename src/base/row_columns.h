@@ -43,6 +43,7 @@ typedef struct row_columns {
 
 /** Rows of all tables, as columns that lie somewhere. */
 typedef struct row_tables {
+    bool is_on_device; // else on the host
     uint64_t n[N_ROW_TABLES];
     row_columns columns[N_ROW_TABLES];
 } row_tables;

@@ -115,10 +115,12 @@ out:
     return status;
 }
 
-/** Puts the rows of a block where they belong: at the end of the result if it is their turn. */
+/** Puts the rows of a block where they belong: at the end of the result if it is their turn. Before
+ *  that they wait on the host. */
 static chroma2_status
-rows_place(orchestrator *self, event_run *run, const block_rows *taken)
+rows_place(orchestrator *self, event_run *run, block_rows *taken)
 {
+    chroma2_status status = CHROMA2_OK;
     const uint64_t closed = atomic_load_relaxed_u64(&run->n_closed);
     const bool is_next = closed % self->options.open_blocks == taken->block;
     if (run->order == CHROMA2_ORDER_NONE) {
@@ -135,7 +137,12 @@ rows_place(orchestrator *self, event_run *run, const block_rows *taken)
                 CHROMA2_OUT_OF_MEMORY, "no host memory for rows of event %u", run->event_id);
         }
     }
-    return row_runs_add(&run->early[taken->block], &taken->rows, self->column_memory, self->crew);
+    if (taken->rows.is_on_device) {
+        TRY(self->ops->block_fetch(self->backend, taken));
+    }
+    TRY(row_runs_add(&run->early[taken->block], &taken->rows, self->column_memory, self->crew));
+out:
+    return status;
 }
 
 /** Resolves the future of an event that is over: with its result, or with what went wrong. */
@@ -238,6 +245,55 @@ run_finish(orchestrator *self, event_run *run)
     }
 }
 
+/** An event of which all is out: its future resolves at once, or once the rows are there that are on
+ *  their way to its result on the device. */
+static void
+run_end(orchestrator *self, event_run *run)
+{
+    if (!run->result->stays) {
+        run_finish(self, run);
+        return;
+    }
+    run->next = NULL;
+    if (self->moving_last == NULL) {
+        self->moving_first = run;
+    } else {
+        self->moving_last->next = run;
+    }
+    self->moving_last = run;
+}
+
+/** Marks the end of what moves now, for those events that have none yet: one mark for all of them. */
+static void
+moves_mark(orchestrator *self)
+{
+    uint64_t mark = 0;
+    if (self->moving_last == NULL || self->moving_last->moves_mark != 0) {
+        return;
+    }
+    mark = self->ops->result_mark(self->backend);
+    for (event_run *run = self->moving_first; run != NULL; run = run->next) {
+        run->moves_mark = run->moves_mark != 0 ? run->moves_mark : mark;
+    }
+}
+
+/** Ends the events whose rows have come to their results. */
+static bool
+moves_serve(orchestrator *self)
+{
+    uint32_t n = 0;
+    moves_mark(self);
+    while (self->moving_first != NULL &&
+           self->ops->result_is_there(self->backend, self->moving_first->moves_mark)) {
+        event_run *const run = self->moving_first;
+        self->moving_first = run->next;
+        self->moving_last = run->next != NULL ? self->moving_last : NULL;
+        run_finish(self, run);
+        ++n;
+    }
+    return n > 0;
+}
+
 /** An event that never got a slot. */
 static void
 run_abandon(orchestrator *self, event_run *run)
@@ -268,6 +324,7 @@ runs_fail(orchestrator *self)
         wake_signal_raise(&self->admission_signal);
         return;
     }
+    self->moving_first = self->moving_last = NULL; // they have slots
     for (uint32_t slot = 0; slot < self->options.events_in_flight; ++slot) {
         event_run *const run = self->runs[slot];
         if (run != NULL) {
@@ -292,7 +349,7 @@ static void
 run_finish_if_over(orchestrator *self, event_run *run)
 {
     if (atomic_load_acquire_u32(&run->has_all_blocks) != 0 && run->n_closed == run->n_opened) {
-        run_finish(self, run);
+        run_end(self, run);
     }
 }
 
@@ -308,11 +365,12 @@ block_receive(orchestrator *self)
         return false;
     }
     event_run *const run = self->runs[taken.slot];
+    const bool stays = taken.rows.is_on_device;
     const chroma2_status status = rows_place(self, run, &taken);
     self->ops->block_give_back(self->backend, &taken);
     for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
         n_rows += taken.rows.n[table];
-        n_bytes += taken.rows.n[table] * row_columns_row_bytes(table);
+        n_bytes += stays ? 0 : taken.rows.n[table] * row_columns_row_bytes(table);
     }
     if (n_rows > 0) {
         timeline_span(self->times, TIMELINE_DISPATCH, "rows out", begin, clock_now_ns(), n_rows);
@@ -371,6 +429,7 @@ dispatch_main(void *argument)
         } else {
             has_moved = blocks_receive(self);
             has_moved = issues_serve(self) || has_moved;
+            has_moved = moves_serve(self) || has_moved;
         }
         const uint64_t now = clock_now_ns();
         const uint64_t due = metrics_bus_poll(self->bus, now);

@@ -87,6 +87,13 @@ event_check(const chroma2_event *event, const event_run_context *context)
         event->keep_pinned);
     REQUIRE(event->keep_pinned == 0 || event->on_block == NULL, CHROMA2_INVALID_ARGUMENT,
         "the event has keep_pinned and on_block (its rows go to the callback, not to the result)");
+    REQUIRE(event->keep_on_device <= 1, CHROMA2_INVALID_ARGUMENT,
+        "event.keep_on_device is %u (0 or 1)", event->keep_on_device);
+    REQUIRE(event->keep_on_device == 0 || event->keep_pinned == 0, CHROMA2_INVALID_ARGUMENT,
+        "the event has keep_on_device and keep_pinned (its rows lie in one place)");
+    REQUIRE(event->keep_on_device == 0 || event->on_block == NULL, CHROMA2_INVALID_ARGUMENT,
+        "the event has keep_on_device and on_block (its rows go to the callback, not to the "
+        "result)");
     REQUIRE(event->scatter_first >= -1 && event->scatter_first <= 1, CHROMA2_INVALID_ARGUMENT,
         "event.scatter_first is %d (-1, 0 or 1)", (int)event->scatter_first);
     REQUIRE((event->use_weights == 0 && event->scatter_first == 0) || context->has_weight,
@@ -281,6 +288,7 @@ event_run_fill_slot(event_run *self, uint32_t n_open_blocks, event_slot *out_slo
     tables.n_track_ids = self->n_track_ids;
     tables.batch =
         self->has_batch && self->batch.device != CHROMA2_HOST_MEMORY ? &self->batch : NULL;
+    tables.rows_stay = self->result->stays;
     return tables;
 }
 

@@ -42,11 +42,12 @@ struct event_run {
     uint64_t n_opened;       // blocks opened so far; final when has_all_blocks
     uint32_t has_all_blocks; // atomic: no more will be opened
     bool is_block_open;      // the guard of block n_opened - 1 is held
-    struct event_run *next;  // in the list of waiting events
+    struct event_run *next;  // in the list of waiting events, later of those that move
 
     /* Dispatch's. */
-    uint64_t n_closed; // atomic: blocks whose rows have left
-    bool is_over;      // under the orchestrator's mutex: its future is being resolved
+    uint64_t n_closed;   // atomic: blocks whose rows have left
+    bool is_over;        // under the orchestrator's mutex: its future is being resolved
+    uint64_t moves_mark; // of its last rows on their way to a result on the device; 0: none yet
     bool is_block_ended[MAX_OPEN_BLOCKS];
     row_runs *early; // [n_open_blocks] rows that came before their block's turn; NULL: none yet
     chroma2_result *result, *part;

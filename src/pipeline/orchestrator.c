@@ -162,6 +162,7 @@ threads_start(orchestrator *self)
         self->options.epoch_us,
         self->scenes.tree,
         self->staged_photons,
+        mirror_pool_device_bytes(self->mirrors),
     };
     TRY(backend_choice_check("kernel", choices.kernel, self->ops->kernels(self->backend)));
     TRY(backend_choice_check("lifetime", choices.lifetime, self->ops->lifetimes(self->backend)));
@@ -525,6 +526,22 @@ out:
     return status;
 }
 
+/** Lets an event's result stay on the device. */
+static chroma2_status
+device_lend(orchestrator *self, const chroma2_event *event, event_run *run)
+{
+    chroma2_status status = CHROMA2_OK;
+    if (event->keep_on_device == 0) {
+        return CHROMA2_OK;
+    }
+    result_stay(run->result, self->mirrors);
+    REQUIRE(!run->result->stays || mirror_pool_device_bytes(self->mirrors) > 0, CHROMA2_UNSUPPORTED,
+        "the event has keep_on_device and the session has no device memory left for results. Open "
+        "it with device_result_bytes, or with more memory_bytes?");
+out:
+    return status;
+}
+
 chroma2_status
 orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, const uint64_t *ids,
     size_t n_ids, chroma2_future **out_futures)
@@ -537,6 +554,7 @@ orchestrator_submit(orchestrator *self, const chroma2_event *events, size_t n, c
     }
     const uint64_t end_ns = clock_now_ns() + (uint64_t)self->options.held_timeout_ms * 1000000u;
     for (size_t i = 0; i < n; ++i) {
+        TRY(device_lend(self, &events[i], runs[i]));
         TRY(mirror_lend(self, &events[i], runs[i], end_ns));
     }
     pthread_mutex_lock(&self->mutex);
@@ -652,6 +670,8 @@ orchestrator_metrics(const orchestrator *self, metrics_reading *out_reading)
     TRY(metrics_snapshot(self->own_numbers, &own));
     metrics_reading_merge(out_reading, &own);
     out_reading->value[METRIC_results_held] = mirror_pool_n_lent(self->mirrors);
+    out_reading->value[METRIC_result_bytes_on_device] =
+        mirror_pool_device_bytes_lent(self->mirrors);
     out_reading->value[METRIC_result_bytes_kept] = column_pool_kept_bytes(self->column_memory);
     out_reading->value[METRIC_trace_entries_lost] = timeline_n_lost(self->times);
 out:

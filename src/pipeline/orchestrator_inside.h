@@ -45,7 +45,8 @@ struct orchestrator {
 
     arena *device;          // pages, rings, rows, tables: for the session's life
     staging_arena *staging; // packed photons on their way in
-    mirror_pool *mirrors;   // for results with keep_pinned; has the backend once it is there
+    mirror_pool *mirrors;   // for results with keep_pinned or keep_on_device; has the backend once
+                            // it is there
     ingest_crew *ingest;
     uint32_t staged_photons; // that an order with columns may have
     metrics *numbers;        // the stages', in the backend's memory
@@ -91,10 +92,11 @@ struct orchestrator {
     /* Dispatch's own. */
     pthread_t dispatch_thread;
     wake_signal dispatch_signal;
-    column_pool *column_memory; // of results
-    copy_crew *crew;            // helps to fill them
-    bool may_stay_awake;        // as the backend says
-    uint64_t recent_ns;         // atomic: from submission to result, of the last event that ended
+    column_pool *column_memory;            // of results
+    copy_crew *crew;                       // helps to fill them
+    bool may_stay_awake;                   // as the backend says
+    event_run *moving_first, *moving_last; // over but for rows on their way to their results
+    uint64_t recent_ns; // atomic: from submission to result, of the last event that ended
 
     uint32_t failure; // atomic, a chroma2_status: why no photon will ever move again
     char failure_detail[512];

@@ -12,7 +12,7 @@
 typedef struct result_table {
     uint64_t n_rows, capacity;
     bool is_lent; // the columns lie in the result's mirror
-    void *memory; // of the pool, NULL: lent or none
+    void *memory; // of one of the pools, NULL: lent or none
     size_t memory_bytes;
     row_columns column;
 } result_table;
@@ -22,9 +22,11 @@ struct chroma2_result {
     chroma2_ledger ledger;
     chroma2_result_info info;
     column_pool *columns; // NULL: memory comes from the system and goes back there
-    mirror_pool *pool;    // NULL: no mirror is lent
+    mirror_pool *pool;    // NULL: neither a mirror nor memory of the device is lent
     unsigned char *mirror;
-    uint32_t kept; // bits of 1 << chroma2_rows: tables that share the mirror
+    bool stays;          // all tables lie on the device
+    uint32_t references; // atomic: its owner's, and one for each column that is lent
+    uint32_t kept;       // bits of 1 << chroma2_rows: tables that share the mirror
 };
 
 /** columns  where large tables get their memory, NULL: from the system; it outlives its release */
@@ -47,10 +49,17 @@ CHROMA2_MUST_CHECK chroma2_status result_append(
  *  kept  bits of 1 << chroma2_rows: tables that will get rows; not 0 */
 void result_borrow(chroma2_result *self, mirror_pool *pool, void *buffer, uint32_t kept);
 
-/** No more rows will come: an unused buffer goes back; fills is_pinned. */
+/** Lets an empty result have its tables on the pool's device, if that has memory of its own; fills
+ *  is_on_device and device. Its rows are there once all moves are done. */
+void result_stay(chroma2_result *self, mirror_pool *pool);
+
+/** No more rows will come: what is lent and unused goes back; fills is_pinned. */
 void result_settle(chroma2_result *self);
 
 /** Empties the tables and keeps their memory. */
 void result_clear(chroma2_result *self);
 
 uint64_t result_memory_bytes(const chroma2_result *self);
+
+/** All rows, as columns that are the result's. */
+row_tables result_rows(const chroma2_result *self);

@@ -103,19 +103,18 @@ chroma2_status
 row_runs_move(const row_runs *self, chroma2_result *into, double share, copy_crew *crew)
 {
     chroma2_status status = CHROMA2_OK;
+    chroma2_result *merged = NULL;
+    row_tables all;
     uint64_t *order = NULL;
     uint64_t *spare = NULL;
     if (self->n == 0) {
         return CHROMA2_OK;
     }
     if (self->n == 1) {
-        row_tables rows;
-        for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
-            rows.n[table] = self->rows->table[table].n_rows;
-            rows.columns[table] = self->rows->table[table].column;
-        }
+        const row_tables rows = result_rows(self->rows);
         return result_append(into, &rows, share, crew);
     }
+    TRY(result_create(self->rows->columns, &merged)); // on the host, where the result may not lie
     for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
         const result_table *const rows = &self->rows->table[table];
         if (rows->n_rows == 0) {
@@ -127,9 +126,12 @@ row_runs_move(const row_runs *self, chroma2_result *into, double share, copy_cre
         spare = malloc(rows->n_rows * sizeof *spare);
         REQUIRE(order != NULL && spare != NULL, CHROMA2_OUT_OF_MEMORY,
             "no host memory to merge %llu rows", (unsigned long long)rows->n_rows);
-        TRY(table_gather(into, table, rows, runs_merge(self, table, order, spare)));
+        TRY(table_gather(merged, table, rows, runs_merge(self, table, order, spare)));
     }
+    all = result_rows(merged);
+    TRY(result_append(into, &all, share, crew));
 out:
+    chroma2_result_destroy(merged);
     free(order);
     free(spare);
     return status;

@@ -57,7 +57,7 @@ staged_photons(const orchestrator *self)
 
 typedef struct memory_plan {
     uint32_t n_slots, n_rows, n_staged, n_staging, n_mirrors;
-    uint64_t events_bytes, staging_bytes, pinned_bytes, total_bytes;
+    uint64_t events_bytes, staging_bytes, pinned_bytes, device_result_bytes, total_bytes;
 } memory_plan;
 
 static uint64_t
@@ -67,6 +67,15 @@ events_bytes(const orchestrator *self)
     return n * sizeof(event_slot) + queue_size_bytes(n * MAX_OPEN_BLOCKS) +
            MAX_SCENES * sizeof(scene_view) + N_ORDERS * sizeof(photon_order) +
            2 * queue_size_bytes(N_ORDERS) + (64u << 10);
+}
+
+/** What the rest of a plan leaves anyway, up to `most`. */
+static void
+leftover_take(memory_plan *plan, uint64_t budget, uint64_t most, uint64_t *out_bytes)
+{
+    const uint64_t left = budget - plan->total_bytes;
+    *out_bytes = left < most ? left : most;
+    plan->total_bytes += *out_bytes;
 }
 
 static chroma2_status
@@ -84,10 +93,12 @@ memory_plan_make(
     uint64_t n_rows = power_of_two_above(budget / 8 / sizeof(row)) / 2;
     n_rows = n_rows < MIN_ROWS ? MIN_ROWS : (n_rows > MAX_ROWS ? MAX_ROWS : n_rows);
     out_plan->n_rows = (uint32_t)n_rows;
+    const bool has_device = self->ops->batch_device(self->backend) != CHROMA2_HOST_MEMORY;
+    const uint64_t device_result_bytes = has_device ? self->options.device_result_bytes : 0;
     const uint64_t fixed = out_plan->events_bytes + out_plan->staging_bytes + rows_bytes(n_rows) +
                            self->ops->own_bytes(self->backend, (uint32_t)n_rows,
                                self->options.events_in_flight, out_plan->n_staged) +
-                           self->options.pinned_bytes;
+                           self->options.pinned_bytes + device_result_bytes;
     uint64_t n_slots = self->options.queue_capacity;
     if (n_slots == 0) {
         n_slots = max_slots;
@@ -103,14 +114,15 @@ memory_plan_make(
         "%llu. Raise memory_bytes or lower queue_capacity?",
         (unsigned long long)budget, (unsigned long long)self->options.queue_capacity,
         self->options.events_in_flight, (unsigned long long)out_plan->total_bytes);
-    const uint64_t left = budget - out_plan->total_bytes;
-    uint64_t pinned_bytes = self->options.pinned_bytes;
-    if (pinned_bytes == 0) { // what is left anyway
-        pinned_bytes = left < budget / 32 ? left : budget / 32;
-        out_plan->total_bytes += pinned_bytes;
+    out_plan->pinned_bytes = self->options.pinned_bytes;
+    if (out_plan->pinned_bytes == 0) {
+        leftover_take(out_plan, budget, budget / 32, &out_plan->pinned_bytes);
     }
-    out_plan->n_mirrors = (uint32_t)(pinned_bytes / (MIRROR_BYTES + MIRROR_OVERHEAD));
-    out_plan->pinned_bytes = pinned_bytes;
+    out_plan->n_mirrors = (uint32_t)(out_plan->pinned_bytes / (MIRROR_BYTES + MIRROR_OVERHEAD));
+    out_plan->device_result_bytes = device_result_bytes;
+    if (device_result_bytes == 0 && has_device) {
+        leftover_take(out_plan, budget, budget / 8, &out_plan->device_result_bytes);
+    }
 out:
     return status;
 }
@@ -190,7 +202,9 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
     TRY(memory_plan_make(self, max_slots, page_options, &plan));
     self->event_path_bytes = plan.total_bytes;
     TRY(arena_create(self->ops->memory(self->backend), "session",
-        plan.total_bytes - plan.staging_bytes - plan.pinned_bytes + (32u << 10), &self->device));
+        plan.total_bytes - plan.staging_bytes - plan.pinned_bytes - plan.device_result_bytes +
+            (32u << 10),
+        &self->device));
     TRY(photon_pages_take(self->device, plan.n_slots, page_options, &view->photons));
     TRY(rings_take(self, &plan));
     TAKE_ARRAY(view->rows, plan.n_rows, "output rows");
@@ -206,7 +220,8 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
     TRY(staging_arena_create(self->ops->staging(self->backend), "staging",
         staging_bytes(plan.n_staged), plan.n_staging, &self->staging));
     self->staged_photons = plan.n_staged;
-    TRY(mirror_pool_create(self->ops, self->backend, plan.n_mirrors, &self->mirrors));
+    TRY(mirror_pool_create(
+        self->ops, self->backend, plan.n_mirrors, plan.device_result_bytes, &self->mirrors));
     view->n_slots = plan.n_slots;
     view->n_rows = plan.n_rows;
     view->n_events = self->options.events_in_flight;

@@ -53,6 +53,7 @@
     X(callbacks, "1", counter, "callbacks called")                                                 \
     X(callback_ns, "ns", counter, "time spent in callbacks")                                       \
     X(results_held, "1", gauge, "buffers of pinned memory that results have, keep_pinned")         \
+    X(result_bytes_on_device, "B", gauge, "device memory that results have, keep_on_device")       \
     X(result_bytes_kept, "B", gauge, "memory of freed results that waits for the next ones")       \
     X(trace_entries_lost, "1", counter, "entries of the trace file that could not be written")     \
     X(initialize_ns, "ns", counter, "time of the stage initialize")                                \

@@ -193,6 +193,7 @@ enum {
     cudaErrorLaunchFailure = 719
 };
 typedef struct emulated_stream *cudaStream_t;
+#define cudaStreamLegacy ((cudaStream_t)0x1)
 typedef struct emulated_event *cudaEvent_t;
 typedef struct emulated_graph *cudaGraph_t;
 typedef struct emulated_node *cudaGraphNode_t;
@@ -247,6 +248,23 @@ cudaError_t cudaMemcpyAsync(
 cudaError_t cudaMemsetAsync(void *to, int value, size_t size_bytes, cudaStream_t stream);
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags);
+static inline cudaError_t
+cudaDeviceGetStreamPriorityRange(int *out_least, int *out_greatest)
+{
+    *out_least = *out_greatest = 0;
+    return cudaSuccess;
+}
+static inline cudaError_t
+cudaStreamCreateWithPriority(cudaStream_t *out, unsigned flags, int)
+{
+    return cudaStreamCreateWithFlags(out, flags);
+}
+static inline cudaError_t
+cudaGetDevice(int *out_device)
+{
+    *out_device = 0;
+    return cudaSuccess;
+}
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, void (*function)(void *), void *context);

@@ -36,6 +36,7 @@ open_on(int32_t device, const char *lifetime)
     chroma2_session *session = NULL;
     options.devices = &device;
     options.lifetime = lifetime;
+    options.device_result_bytes = 4 << 20;
     EXPECT(chroma2_session_open(&options, scene, &session) == CHROMA2_OK);
     chroma2_scene_destroy(scene);
     return session;
@@ -67,12 +68,12 @@ resolves_as_lost(chroma2_future *future)
     return status == CHROMA2_DEVICE_LOST;
 }
 
-/** Submits, some events at a time, until the session refuses. */
+/** Submits, some events at a time, until the session refuses. Every other one stays on the device. */
 static void
 lose(chroma2_session *session)
 {
     const chroma2_source source = test_scene_source("cascade", 300);
-    const chroma2_event event = event_of(&source);
+    chroma2_event event = event_of(&source);
     chroma2_future *futures[N_EVENTS];
     chroma2_status status = CHROMA2_OK;
     uint32_t n_lost = 0;
@@ -81,6 +82,7 @@ lose(chroma2_session *session)
         int n = 0;
         while (n < N_EVENTS && status == CHROMA2_OK) {
             futures[n] = NULL;
+            event.keep_on_device = (uint32_t)n % 2;
             status = chroma2_session_submit(session, &event, &futures[n]);
             n += status == CHROMA2_OK;
         }

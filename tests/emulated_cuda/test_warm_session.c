@@ -89,6 +89,26 @@ and_so_does_one_whose_kernel_stays(void **state)
     expect_only_graphs("refill", "session");
 }
 
+/** Results that stay on the device lie in memory that was there before. */
+static void
+rows_that_stay_ask_for_no_memory(void **state)
+{
+    (void)state;
+    chroma2_session_options options = events_options();
+    options.device_result_bytes = 8 << 20;
+    chroma2_session *const session = events_open("cascade", &options);
+    const chroma2_source source = test_scene_source("cascade", 300);
+    chroma2_event event = events_descriptor(&source);
+    event.keep_on_device = 1;
+    const emulated_counts before = counts_now();
+    for (int i = 0; i < 5; ++i) {
+        chroma2_result_destroy(events_run(session, &event));
+    }
+    assert_int_equal(counts_now().allocations, before.allocations);
+    assert_int_equal(events_metric(session, "result_bytes_on_device"), 0);
+    chroma2_session_destroy(session);
+}
+
 /** The last photon may end after an epoch has looked for ended blocks and before it counts the free
  *  slots: the event waited for ever. */
 static void
@@ -115,6 +135,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_warm_session_launches_graphs_only),
         cmocka_unit_test(and_so_does_one_whose_kernel_stays),
+        cmocka_unit_test(rows_that_stay_ask_for_no_memory),
         cmocka_unit_test(an_event_that_ends_while_an_epoch_tells_resolves),
     };
     return getenv("CHROMA2_PLUGIN") == NULL ? 77 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,6 +255,7 @@ class Writer:
     def _add_table(self, name: str, table: Table) -> None:
         if len(table) == 0:
             return
+        table = table.to_host()
         if name == "hits" and self.keep_start == "hits":
             for event in np.unique(table.evidx):
                 ids = table.photon_id[table.evidx == event]

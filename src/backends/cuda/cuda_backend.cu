@@ -47,9 +47,11 @@ cuda_status(cudaError_t error, const char *call)
 static void
 cuda_close(backend_context *self)
 {
+    int before = 0;
     if (self == NULL) {
         return;
     }
+    cudaGetDevice(&before); // of a thread that may be anyone's: the last result's holder
     cudaSetDevice(self->device);
     cudaGraphExec_t const ready[] = {
         self->graph_exec, self->few_exec, self->resident_exec, self->rows_exec};
@@ -65,6 +67,7 @@ cuda_close(backend_context *self)
     }
     cuda_link_destroy(self);
     cuda_rows_destroy(self);
+    cuda_results_destroy(self);
     cudaFree(self->view.plan);
     cudaFree(self->heap.base);
     cudaFree(self->rung_memory);
@@ -75,12 +78,13 @@ cuda_close(backend_context *self)
         }
     }
     cudaStream_t const streams[] = {self->epoch_stream, self->resident_stream, self->in_stream,
-        self->out_stream, self->side_stream};
+        self->out_stream, self->side_stream, self->move_stream};
     for (size_t i = 0; i < sizeof streams / sizeof streams[0]; ++i) {
         if (streams[i] != NULL) {
             cudaStreamDestroy(streams[i]);
         }
     }
+    cudaSetDevice(before);
     pthread_mutex_destroy(&self->mutex);
     wake_signal_reset(&self->work);
     free(self);
@@ -92,6 +96,8 @@ cuda_open(int32_t device, uint32_t n_threads, backend_context **out_context)
     (void)n_threads;
     chroma2_status status = CHROMA2_OK;
     int n_devices = 0;
+    int least = 0;
+    int greatest = 0;
     cudaDeviceProp properties;
     backend_context *self = (backend_context *)calloc(1, sizeof *self);
     REQUIRE(self != NULL, CHROMA2_OUT_OF_MEMORY, "no host memory for the CUDA backend");
@@ -112,11 +118,14 @@ cuda_open(int32_t device, uint32_t n_threads, backend_context **out_context)
     CUDA_TRY(cudaStreamCreateWithFlags(&self->in_stream, cudaStreamNonBlocking));
     CUDA_TRY(cudaStreamCreateWithFlags(&self->out_stream, cudaStreamNonBlocking));
     CUDA_TRY(cudaStreamCreateWithFlags(&self->side_stream, cudaStreamNonBlocking));
+    CUDA_TRY(cudaDeviceGetStreamPriorityRange(&least, &greatest));
+    CUDA_TRY(cudaStreamCreateWithPriority(&self->move_stream, cudaStreamNonBlocking, greatest));
     profile_name_stream(self->epoch_stream, "chroma2 epochs");
     profile_name_stream(self->resident_stream, "chroma2 propagate that stays");
     profile_name_stream(self->in_stream, "chroma2 columns in");
     profile_name_stream(self->out_stream, "chroma2 rows out");
     profile_name_stream(self->side_stream, "chroma2 side");
+    profile_name_stream(self->move_stream, "chroma2 rows that stay");
     CUDA_TRY(cudaEventCreateWithFlags(
         &self->epoch_done, cudaEventDisableTiming | cudaEventBlockingSync));
     CUDA_TRY(cudaEventCreateWithFlags(
@@ -267,6 +276,7 @@ cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan
     TRY(cuda_link_create(self));
     self->status->free_slots = view->n_slots - MAX_LINEAGE_LEVELS;
     TRY(cuda_rows_create(self));
+    TRY(cuda_results_create(self, choices->result_bytes));
     TRY(self->device_memory.allocate(self, sizeof(cuda_plan), 256, &memory));
     self->view.plan = (cuda_plan *)memory;
     {
@@ -343,6 +353,13 @@ cuda_ops_make(void)
     ops.event_cancel = cuda_event_cancel;
     ops.block_take = cuda_block_take;
     ops.block_give_back = cuda_block_give_back;
+    ops.block_fetch = cuda_block_fetch;
+    ops.result_take = cuda_result_take;
+    ops.result_give = cuda_result_give;
+    ops.result_bytes_lent = cuda_result_bytes_lent;
+    ops.result_move = cuda_result_move;
+    ops.result_mark = cuda_result_mark;
+    ops.result_is_there = cuda_result_is_there;
     ops.ledger = cuda_ledger;
     ops.event_close = cuda_event_close;
     ops.has_output = cuda_has_output;

@@ -128,7 +128,7 @@ typedef struct cuda_view {
     cuda_rows_view rows;
 } cuda_view;
 
-/** A piece of a fixed region of device memory lent to an event. */
+/** A piece of a fixed region of device memory, lent to an event or a result. */
 typedef struct cuda_range {
     size_t offset, size_bytes;
 } cuda_range;
@@ -137,7 +137,7 @@ typedef struct cuda_heap {
     unsigned char *base;
     size_t size_bytes;
     cuda_range *taken; // [n_taken] ascending
-    size_t n_taken, capacity;
+    size_t n_taken, capacity, bytes_taken;
 } cuda_heap;
 
 /** An order whose columns are being copied to the device. */
@@ -152,6 +152,9 @@ typedef struct cuda_batch {
     uint32_t n_segments, n_taken;
     uint32_t n_of_table[N_ROW_TABLES];
     bool is_filled;
+    bool is_on_host;   // `bytes` are there too: not so if all of its rows stay on the device
+    bool has_moves;    // rows move from its outbox to results
+    cudaEvent_t moved; // they have
 } cuda_batch;
 
 struct backend_context {
@@ -167,6 +170,7 @@ struct backend_context {
     cudaStream_t in_stream;       // orders' columns on their way in
     cudaStream_t out_stream;      // rows on their way out
     cudaStream_t side_stream;     // scenes, tables, metrics, rays
+    cudaStream_t move_stream;     // rows to results that stay on the device
     mem_ops device_memory, pinned_memory;
     pthread_t driver;
     bool has_driver;
@@ -201,6 +205,13 @@ struct backend_context {
     uint32_t n_small_orders;                   // orders among them of CUDA_URGENT_PHOTONS at most
     cuda_heap heap;
     cuda_range *event_ranges; // [n_events]
+    cuda_heap results;        // that stay on the device
+    cudaEvent_t
+        result_given; // the device's default stream has done what it had when the last came back
+    bool has_given;   // that was recorded, and moves have not waited for it yet
+    bool *rows_stay;  // [n_events] admission's, and read once rows come
+    uint64_t n_marks, n_marks_seen; // dispatch's; the latter atomic
+    uint64_t n_marks_reached;       // atomic
 
     cuda_command *sent_commands; // mapped, [CUDA_MAX_COMMANDS]
     cuda_control *control;       // mapped
@@ -238,6 +249,8 @@ struct backend_context {
 
 /* Memory. */
 void cuda_memory_tables_fill(backend_context *self);
+bool cuda_heap_take(cuda_heap *heap, size_t size_bytes, cuda_range *out_range);
+void cuda_heap_give(cuda_heap *heap, size_t offset);
 
 /* Kernels of an epoch, in the order of the graph. */
 chroma2_status cuda_epoch_capture(backend_context *self);
@@ -266,6 +279,20 @@ chroma2_status cuda_rows_capture(backend_context *self);
 chroma2_status cuda_sort_touch(void);
 chroma2_status cuda_sort_enqueue(backend_context *self, cudaStream_t stream);
 
+/* Results that stay on the device. */
+chroma2_status cuda_results_touch(void);
+chroma2_status cuda_results_create(backend_context *self, size_t size_bytes);
+void cuda_results_destroy(backend_context *self);
+void *cuda_result_take(backend_context *self, size_t size_bytes);
+void cuda_result_give(backend_context *self, void *memory, bool was_seen);
+uint64_t cuda_result_bytes_lent(const backend_context *self);
+chroma2_status cuda_result_move(backend_context *self, uint32_t table, uint64_t n_rows,
+    const row_columns *to, const row_columns *from, bool from_host);
+uint64_t cuda_result_mark(backend_context *self);
+bool cuda_result_is_there(backend_context *self, uint64_t mark);
+bool cuda_result_has_news(const backend_context *self); // marks were reached that nobody asked for
+void cuda_results_moved(backend_context *self, cuda_batch *batch); // ends the moves out of a batch
+
 /* The driver: a thread that runs one epoch after the other. */
 extern const char *const cuda_lanes[]; // of the trace
 chroma2_status cuda_driver_start(backend_context *self);
@@ -283,6 +310,7 @@ uint32_t cuda_orders_done(backend_context *self, uint32_t *out_indices, uint32_t
 void cuda_event_cancel(backend_context *self, uint32_t slot);
 bool cuda_block_take(backend_context *self, block_rows *out_rows);
 void cuda_block_give_back(backend_context *self, const block_rows *rows);
+chroma2_status cuda_block_fetch(backend_context *self, block_rows *rows);
 void cuda_ledger(const backend_context *self, uint32_t slot, uint64_t out_ledger[N_LEDGER]);
 void cuda_event_close(backend_context *self, uint32_t slot);
 bool cuda_has_output(const backend_context *self);

@@ -143,6 +143,10 @@ epoch_run(backend_context *self, uint32_t n_commands)
     control->epoch_ns = self->status->n_rows_left > 0 && self->epoch_ns > CUDA_SHORT_EPOCH_NS
                             ? (uint64_t)CUDA_SHORT_EPOCH_NS
                             : self->epoch_ns;
+    if (control->has_room != 0 && self->batch[control->batch].has_moves) {
+        CUDA_TRY(cudaStreamWaitEvent(self->epoch_stream, self->batch[control->batch].moved, 0));
+        self->batch[control->batch].has_moves = false;
+    }
     self->was_few = epoch_is_few(self, &control->most_in_order);
     CUDA_TRY(
         cudaGraphLaunch(self->was_few ? self->few_exec : self->graph_exec, self->epoch_stream));

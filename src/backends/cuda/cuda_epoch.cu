@@ -475,6 +475,7 @@ epoch_touch(void)
     TRY(cuda_touch(kernel_status));
     TRY(cuda_intersect_touch());
     TRY(cuda_batch_touch());
+    TRY(cuda_results_touch());
 out:
     return status;
 }

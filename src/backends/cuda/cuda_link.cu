@@ -54,42 +54,6 @@ command_make(uint32_t kind, uint32_t slot, uint32_t block, uint32_t order, uint6
     return command;
 }
 
-/** First fit. */
-static bool
-heap_take(cuda_heap *heap, size_t size_bytes, cuda_range *out_range)
-{
-    const size_t rounded = (size_bytes + 255) / 256 * 256;
-    size_t at = 0;
-    size_t place = 0;
-    while (place < heap->n_taken && heap->taken[place].offset - at < rounded) {
-        at = heap->taken[place].offset + heap->taken[place].size_bytes;
-        ++place;
-    }
-    if (heap->size_bytes - at < rounded || heap->n_taken == heap->capacity) {
-        return false;
-    }
-    memmove(heap->taken + place + 1, heap->taken + place,
-        (heap->n_taken - place) * sizeof *heap->taken);
-    ++heap->n_taken;
-    out_range->offset = at;
-    out_range->size_bytes = rounded;
-    heap->taken[place] = *out_range;
-    return true;
-}
-
-static void
-heap_give(cuda_heap *heap, cuda_range range)
-{
-    for (size_t i = 0; i < heap->n_taken; ++i) {
-        if (heap->taken[i].offset == range.offset) {
-            memmove(heap->taken + i, heap->taken + i + 1,
-                (heap->n_taken - i - 1) * sizeof *heap->taken);
-            --heap->n_taken;
-            return;
-        }
-    }
-}
-
 /** Where an event's tables lie, one behind the other. */
 typedef struct table_layout {
     size_t tables_at, ids_at, total;
@@ -133,7 +97,7 @@ tables_send(backend_context *self, uint32_t slot, const event_tables *tables, ta
     const mem_ops *const memory = &self->device_memory;
     cuda_range range = {0, 0};
     pthread_mutex_lock(&self->mutex);
-    const bool has_room = heap_take(&self->heap, layout.total, &range);
+    const bool has_room = cuda_heap_take(&self->heap, layout.total, &range);
     self->event_ranges[slot] = range;
     pthread_mutex_unlock(&self->mutex);
     REQUIRE(has_room, CHROMA2_OUT_OF_MEMORY,
@@ -163,6 +127,7 @@ cuda_event_open(
     const bool is_small = layout.total <= CUDA_CELL_BYTES;
     unsigned char *base = NULL;
     event_slot *const image = &self->event_images[slot];
+    self->rows_stay[slot] = tables->rows_stay;
     self->event_ranges[slot].size_bytes = 0;
     if (is_small) {
         base = tables_put(self, slot, tables, layout);
@@ -286,7 +251,7 @@ cuda_event_close(backend_context *self, uint32_t slot)
 {
     pthread_mutex_lock(&self->mutex);
     if (self->event_ranges[slot].size_bytes > 0) {
-        heap_give(&self->heap, self->event_ranges[slot]);
+        cuda_heap_give(&self->heap, self->event_ranges[slot].offset);
     }
     self->event_ranges[slot].size_bytes = 0;
     pthread_mutex_unlock(&self->mutex);
@@ -316,13 +281,27 @@ batch_at_hand(backend_context *self)
     return has_come ? batch : NULL;
 }
 
-/** Lends the columns of one segment. A batch also lies on the device, in its outbox, until it is
- *  given back: there a result that stays on the device would find the same columns. */
+/** The columns of a batch's next segment, in a batch that begins at `bytes`. */
+static void
+segment_point(const cuda_batch *batch, unsigned char *bytes, row_tables *out_rows)
+{
+    size_t first[N_ROW_TABLES];
+    const cuda_segment *const segment = &batch->segments[batch->n_taken];
+    cuda_batch_bytes(batch->n_of_table, first);
+    for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
+        const row_columns all =
+            row_columns_lay(bytes + first[table], table, batch->n_of_table[table]);
+        out_rows->n[table] = segment->n[table];
+        out_rows->columns[table] = row_columns_from(&all, segment->first[table]);
+    }
+}
+
+/** Lends the columns of one segment, on the host, or as they lie on the device, in the outbox of
+ *  their batch, until it is given back. */
 bool
 cuda_block_take(backend_context *self, block_rows *out_rows)
 {
-    size_t first[N_ROW_TABLES];
-    const cuda_batch *const batch = batch_at_hand(self);
+    cuda_batch *const batch = batch_at_hand(self);
     if (batch == NULL) {
         return false;
     }
@@ -331,14 +310,29 @@ cuda_block_take(backend_context *self, block_rows *out_rows)
     out_rows->slot = segment->entry / MAX_OPEN_BLOCKS;
     out_rows->block = segment->entry % MAX_OPEN_BLOCKS;
     out_rows->is_last = segment->is_last != 0;
-    cuda_batch_bytes(batch->n_of_table, first);
-    for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
-        const row_columns all =
-            row_columns_lay(batch->bytes + first[table], table, batch->n_of_table[table]);
-        out_rows->rows.n[table] = segment->n[table];
-        out_rows->rows.columns[table] = row_columns_from(&all, segment->first[table]);
-    }
+    out_rows->rows.is_on_device = self->rows_stay[out_rows->slot];
+    batch->has_moves = batch->has_moves || out_rows->rows.is_on_device;
+    segment_point(batch,
+        out_rows->rows.is_on_device ? self->view.rows.outbox[self->first_batch] : batch->bytes,
+        &out_rows->rows);
     return true;
+}
+
+chroma2_status
+cuda_block_fetch(backend_context *self, block_rows *rows)
+{
+    chroma2_status status = CHROMA2_OK;
+    size_t first[N_ROW_TABLES];
+    cuda_batch *const batch = batch_at_hand(self);
+    if (!batch->is_on_host) {
+        TRY(self->device_memory.copy_from_device(self, batch->bytes,
+            self->view.rows.outbox[self->first_batch], cuda_batch_bytes(batch->n_of_table, first)));
+        batch->is_on_host = true;
+    }
+    segment_point(batch, batch->bytes, &rows->rows);
+    rows->rows.is_on_device = false;
+out:
+    return status;
 }
 
 void
@@ -347,6 +341,9 @@ cuda_block_give_back(backend_context *self, const block_rows *rows)
     cuda_batch *const batch = batch_at_hand(self);
     (void)rows;
     if (++batch->n_taken == batch->n_segments) {
+        if (batch->has_moves) { // its outbox is not filled again before
+            cuda_results_moved(self, batch);
+        }
         pthread_mutex_lock(&self->mutex);
         self->first_batch = (self->first_batch + 1) % CUDA_N_BATCHES;
         --self->n_batches;
@@ -368,9 +365,9 @@ cuda_has_output(const backend_context *self)
 {
     backend_context *const mutable_self = (backend_context *)self;
     pthread_mutex_lock(&mutable_self->mutex);
-    const bool answer = self->n_batches > 0 && self->batch[self->first_batch].is_filled;
+    const bool has_batch = self->n_batches > 0 && self->batch[self->first_batch].is_filled;
     pthread_mutex_unlock(&mutable_self->mutex);
-    return answer;
+    return has_batch || cuda_result_has_news(self);
 }
 
 bool
@@ -515,6 +512,17 @@ batch_note(cuda_batch *batch, const cuda_status_page *page)
     }
 }
 
+/** Whether rows of a batch are for the host. */
+static bool
+batch_is_for_host(const backend_context *self, const cuda_batch *batch)
+{
+    bool is_for_host = false;
+    for (uint32_t i = 0; i < batch->n_segments && !is_for_host; ++i) {
+        is_for_host = !self->rows_stay[batch->segments[i].entry / MAX_OPEN_BLOCKS];
+    }
+    return is_for_host;
+}
+
 /** Sorts a large batch behind its epoch and copies its columns beside the next one. */
 static chroma2_status
 batch_send(backend_context *self, uint32_t which)
@@ -525,8 +533,11 @@ batch_send(backend_context *self, uint32_t which)
     CUDA_TRY(cudaGraphLaunch(self->rows_exec, self->epoch_stream));
     CUDA_TRY(cudaEventRecord(self->rows_ready, self->epoch_stream));
     CUDA_TRY(cudaStreamWaitEvent(self->out_stream, self->rows_ready, 0));
-    CUDA_TRY(cudaMemcpyAsync(self->batch[which].bytes, self->view.rows.outbox[which], size_bytes,
-        cudaMemcpyDeviceToHost, self->out_stream));
+    if (batch_is_for_host(self, &self->batch[which])) {
+        CUDA_TRY(cudaMemcpyAsync(self->batch[which].bytes, self->view.rows.outbox[which],
+            size_bytes, cudaMemcpyDeviceToHost, self->out_stream));
+        self->batch[which].is_on_host = true;
+    }
     CUDA_TRY(cudaLaunchHostFunc(self->out_stream, batch_arrived, self));
 out:
     return status;
@@ -542,6 +553,7 @@ cuda_link_receive(backend_context *self)
     const bool is_large = page->n_rows > CUDA_DIRECT_ROWS;
     if (page->n_segments > 0) {
         batch_note(batch, page);
+        batch->is_on_host = !is_large;
     }
     pthread_mutex_lock(&self->mutex);
     memcpy(self->orders_done + self->n_orders_done, page->orders_done,
@@ -597,10 +609,9 @@ cuda_link_create(backend_context *self)
     TRY(self->device_memory.allocate(self, n_events * sizeof(uint64_t), 128, &memory));
     self->batch_faults = (uint64_t *)memory;
     CUDA_TRY(cudaEventCreateWithFlags(&self->batch_ready, cudaEventDisableTiming));
-    self->heap.taken = (cuda_range *)calloc(n_events + 1, sizeof(cuda_range));
-    self->heap.capacity = n_events;
+    self->rows_stay = (bool *)calloc(n_events, sizeof(bool));
     REQUIRE(self->batches != NULL && self->orders_done != NULL && self->event_ranges != NULL &&
-                self->heap.taken != NULL,
+                self->rows_stay != NULL,
         CHROMA2_OUT_OF_MEMORY, "no host memory for the link to the device");
 out:
     return status;
@@ -624,6 +635,7 @@ cuda_link_destroy(backend_context *self)
     free(self->commands);
     free(self->orders_done);
     free(self->event_ranges);
+    free(self->rows_stay);
     free(self->batches);
     self->device_memory.release(self->device_memory.context, self->batch_faults);
     if (self->batch_ready != NULL) {

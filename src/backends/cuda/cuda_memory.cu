@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Memory of the device, and pinned memory that both sides reach. */
+/** Memory of the device, pinned memory that both sides reach, and heaps: regions of either that are
+ *  lent in pieces. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "backends/cuda/cuda_context.h"
@@ -93,4 +95,58 @@ cuda_memory_tables_fill(backend_context *self)
         "pinned", self, true, pinned_allocate, pinned_release, pinned_copy, pinned_copy};
     self->device_memory = device;
     self->pinned_memory = pinned;
+}
+
+/** Room for another piece in the list of a heap. */
+static bool
+heap_has_place(cuda_heap *heap)
+{
+    if (heap->n_taken == heap->capacity) {
+        const size_t capacity = heap->capacity == 0 ? 1024 : 2 * heap->capacity;
+        cuda_range *const larger = (cuda_range *)realloc(heap->taken, capacity * sizeof *larger);
+        if (larger == NULL) {
+            return false;
+        }
+        heap->taken = larger;
+        heap->capacity = capacity;
+    }
+    return true;
+}
+
+/** First fit. */
+bool
+cuda_heap_take(cuda_heap *heap, size_t size_bytes, cuda_range *out_range)
+{
+    const size_t rounded = (size_bytes + 255) / 256 * 256;
+    size_t at = 0;
+    size_t place = 0;
+    while (place < heap->n_taken && heap->taken[place].offset - at < rounded) {
+        at = heap->taken[place].offset + heap->taken[place].size_bytes;
+        ++place;
+    }
+    if (heap->size_bytes - at < rounded || !heap_has_place(heap)) {
+        return false;
+    }
+    memmove(heap->taken + place + 1, heap->taken + place,
+        (heap->n_taken - place) * sizeof *heap->taken);
+    ++heap->n_taken;
+    heap->bytes_taken += rounded;
+    out_range->offset = at;
+    out_range->size_bytes = rounded;
+    heap->taken[place] = *out_range;
+    return true;
+}
+
+void
+cuda_heap_give(cuda_heap *heap, size_t offset)
+{
+    for (size_t i = 0; i < heap->n_taken; ++i) {
+        if (heap->taken[i].offset == offset) {
+            heap->bytes_taken -= heap->taken[i].size_bytes;
+            memmove(heap->taken + i, heap->taken + i + 1,
+                (heap->n_taken - i - 1) * sizeof *heap->taken);
+            --heap->n_taken;
+            return;
+        }
+    }
 }

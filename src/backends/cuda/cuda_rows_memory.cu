@@ -92,6 +92,7 @@ cuda_rows_create(backend_context *self)
         TRY(pinned->allocate(
             pinned->context, view->n_segments * sizeof(cuda_segment), 128, &memory));
         self->batch[i].segments = view->segments[i] = (cuda_segment *)memory;
+        CUDA_TRY(cudaEventCreateWithFlags(&self->batch[i].moved, cudaEventDisableTiming));
     }
     CUDA_TRY(cudaEventCreateWithFlags(&self->rows_ready, cudaEventDisableTiming));
 out:
@@ -104,6 +105,9 @@ cuda_rows_destroy(backend_context *self)
     for (int i = 0; i < CUDA_N_BATCHES; ++i) {
         self->pinned_memory.release(self->pinned_memory.context, self->batch[i].bytes);
         self->pinned_memory.release(self->pinned_memory.context, self->batch[i].segments);
+        if (self->batch[i].moved != NULL) {
+            cudaEventDestroy(self->batch[i].moved);
+        }
     }
     self->device_memory.release(self->device_memory.context, self->rows_memory);
     if (self->rows_ready != NULL) {

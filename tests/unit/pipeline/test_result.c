@@ -282,7 +282,7 @@ lent_tables_keep_their_rows_when_they_outgrow_the_buffer(void **state)
     row rows[N_ROWS];
     assert_int_equal(backend_for_device(CHROMA2_DEVICE_CPU, &ops, &device), CHROMA2_OK);
     assert_int_equal(ops->open(device, 1, &backend), CHROMA2_OK);
-    assert_int_equal(mirror_pool_create(ops, backend, 1, &pool), CHROMA2_OK);
+    assert_int_equal(mirror_pool_create(ops, backend, 1, 0, &pool), CHROMA2_OK);
     unsigned char *const buffer = mirror_pool_lend(pool);
     assert_non_null(buffer);
     assert_null(mirror_pool_lend(pool));
