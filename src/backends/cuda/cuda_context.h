@@ -54,7 +54,7 @@ enum cuda_command_kind {
 
 typedef struct cuda_command {
     uint32_t kind, slot, block, order;
-    uint64_t n;
+    uint64_t n; // words of tables; photons to wait for, the guard of a block that opens included
 } cuda_command;
 
 /** Written by the host before an epoch, in mapped memory; `wanted` while it runs too. */

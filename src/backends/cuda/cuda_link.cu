@@ -8,12 +8,41 @@
 #include "backends/cuda/cuda_context.h"
 #include "backends/cuda/cuda_device.h"
 
+/** What is told of a block that opens with the same batch of commands goes with its opening, as long
+ *  as nothing but photons is left to wait for. The mutex is held. */
+static bool
+command_joins(backend_context *self, const cuda_command *command)
+{
+    if (self->n_commands == 0) {
+        return false;
+    }
+    cuda_command *const last = self->commands + self->n_commands - 1;
+    if (last->kind != COMMAND_BLOCK_OPEN || last->slot != command->slot ||
+        last->block != command->block) {
+        return false;
+    }
+    if (command->kind == COMMAND_BLOCK_EXPECT) {
+        last->n += command->n;
+        return true;
+    }
+    if (command->kind == COMMAND_BLOCK_SEAL && last->n > 1) {
+        --last->n;
+        return true;
+    }
+    return false;
+}
+
 /** Adds a command; the next cuda_link_flush lets the driver know.
  *  is_urgent  an epoch under way ends for its sake */
 static void
 command_send(backend_context *self, cuda_command command, bool is_urgent)
 {
     pthread_mutex_lock(&self->mutex);
+    self->is_urgent = self->is_urgent || is_urgent;
+    if (command_joins(self, &command)) {
+        pthread_mutex_unlock(&self->mutex);
+        return;
+    }
     if (self->n_commands == self->commands_capacity) {
         const uint32_t capacity = self->commands_capacity == 0 ? 1024 : 2 * self->commands_capacity;
         cuda_command *const larger =
@@ -27,7 +56,6 @@ command_send(backend_context *self, cuda_command command, bool is_urgent)
         self->commands_capacity = capacity;
     }
     self->commands[self->n_commands++] = command;
-    self->is_urgent = self->is_urgent || is_urgent;
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -192,7 +220,7 @@ out:
 void
 cuda_block_open(backend_context *self, uint32_t slot, uint32_t block)
 {
-    command_send(self, command_make(COMMAND_BLOCK_OPEN, slot, block, 0, 0), false);
+    command_send(self, command_make(COMMAND_BLOCK_OPEN, slot, block, 0, 1), false);
 }
 
 void
