@@ -23,7 +23,6 @@ chroma2_status cuda_status(cudaError_t error, const char *call);
 
 enum {
     CUDA_MAX_COMMANDS = 8192, // of an epoch
-    CUDA_MAX_ORDERS = 64,
     CUDA_ORDER_IDS = 4096,
     CUDA_CELL_BYTES = 1024,        // an event's tables that need no copy of their own
     CUDA_STAGED_PHOTONS = 1 << 17, // of an order that brings columns, if memory allows
@@ -41,6 +40,8 @@ enum {
     CUDA_NAP_NS = 100000,    // and while it works the other stages look so often
     CUDA_RESERVE = 16        // of so many multiprocessors it leaves one to them
 };
+
+#define NO_STAGED_PLACE 0xffffffffu
 
 /** What the host tells the device at the start of an epoch. */
 enum cuda_command_kind {
@@ -91,7 +92,7 @@ typedef struct cuda_status_page {
     uint32_t n_propagated;                  // photons that propagate found
     uint32_t n_waves;                       // photons that rest in waves
     uint64_t began_ns[N_MOMENTS], ended_ns; // by the device's clock
-    uint32_t orders_done[CUDA_MAX_ORDERS];
+    uint32_t orders_done[MOST_ORDERS];
 } cuda_status_page;
 
 /** What the small kernels plan for the wide ones, in device memory. */
@@ -100,7 +101,7 @@ typedef struct cuda_plan {
     uint64_t first_free;          // position of their slots in the ring `free`
     uint64_t first_active;        // and where they go in `active`, if all are alive: n_bulk > 0
     uint32_t n_bulk;
-    uint32_t order[CUDA_MAX_ORDERS], first_of_order[CUDA_MAX_ORDERS + 1];
+    uint32_t order[MOST_ORDERS], first_of_order[MOST_ORDERS + 1];
     uint32_t n_emit, n_compact;
     uint64_t end_ns;       // of propagate
     uint32_t leaves_dry;   // 1: photons wait for slots, so propagate ends when `active` is empty
@@ -194,11 +195,11 @@ struct backend_context {
     pthread_mutex_t mutex; // guards the link below
     cuda_command *commands;
     uint32_t n_commands, commands_capacity;
-    bool is_urgent;                            // an epoch under way ends for their sake
-    uint32_t photons_ordered[CUDA_MAX_ORDERS]; // by order, until all have started
-    uint64_t n_photons_ordered;                // their sum
-    uint64_t n_photons_expected;               // in blocks; their orders are being packed
-    uint32_t n_small_orders;                   // orders among them of CUDA_URGENT_PHOTONS at most
+    bool is_urgent;                        // an epoch under way ends for their sake
+    uint32_t photons_ordered[MOST_ORDERS]; // by order, until all have started
+    uint64_t n_photons_ordered;            // their sum
+    uint64_t n_photons_expected;           // in blocks; their orders are being packed
+    uint32_t n_small_orders;               // orders among them of CUDA_URGENT_PHOTONS at most
     cuda_heap heap;
     cuda_range *event_ranges; // [n_events]
 
@@ -207,21 +208,23 @@ struct backend_context {
     cuda_status_page *status;    // mapped
     event_slot *event_images;    // mapped
     photon_order *order_images;  // mapped
-    uint64_t *order_ids;         // mapped, [CUDA_MAX_ORDERS, CUDA_ORDER_IDS]
+    uint64_t *order_ids;         // mapped, [MOST_ORDERS, CUDA_ORDER_IDS]
     uint64_t *ledgers;           // mapped
     unsigned char *cell_images;  // mapped
     uint32_t n_event_slots;      // largest slot in use + 1
 
-    float *staged;                 // device, [CUDA_MAX_ORDERS, staged_floats]
+    float *staged; // device, [MOST_STAGED_ORDERS, staged_floats]: places of orders' columns
+    uint32_t staged_place[MOST_ORDERS]; // by order; NO_STAGED_PLACE: it has none
+    uint32_t free_places[MOST_STAGED_ORDERS], n_free_places;
     size_t staged_floats;          // that an order can bring
     chroma2_photon_batch *batches; // [n_events] of events whose photons lie here
     uint64_t *batch_faults;        // device, [n_events]
     cudaEvent_t batch_ready;
-    cudaEvent_t order_copied[CUDA_MAX_ORDERS]; // by order
-    cuda_order_copy copies[CUDA_MAX_ORDERS];   // fifo
+    cudaEvent_t order_copied[MOST_ORDERS]; // by order
+    cuda_order_copy copies[MOST_ORDERS];   // fifo
     uint32_t n_copies;
 
-    cuda_command ready_orders[CUDA_MAX_ORDERS];
+    cuda_command ready_orders[MOST_ORDERS];
     uint32_t n_ready_orders;
 
     cuda_batch batch[CUDA_N_BATCHES];

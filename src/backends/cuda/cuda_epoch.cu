@@ -536,14 +536,14 @@ graph_capture(backend_context *self,
     CUDA_TRY(cuda_launch(kernel_commands, COMMAND_BLOCKS, STAGE_THREADS,
         COMMANDS_AT_ONCE * sizeof(cuda_command), stream, self->view));
     CUDA_TRY(cuda_launch(kernel_emit_secondary, wide, STAGE_THREADS, 0, stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_plan, 1, CUDA_MAX_ORDERS, sizeof(orders_room), stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_plan, 1, MOST_ORDERS, sizeof(orders_room), stream, self->view));
     CUDA_TRY(cuda_launch(kernel_compact_initialize, wide, STAGE_THREADS, 0, stream, self->view));
     if (enqueue != NULL) {
         TRY(enqueue(self, stream));
     }
     CUDA_TRY(cuda_launch(kernel_postprocess, wide, STAGE_THREADS, 0, stream, self->view));
     TRY(cuda_rows_enqueue(self, stream));
-    CUDA_TRY(cuda_launch(kernel_status, 1 + (self->n_multiprocessors + 3) / 4, CUDA_MAX_ORDERS,
+    CUDA_TRY(cuda_launch(kernel_status, 1 + (self->n_multiprocessors + 3) / 4, MOST_ORDERS,
         sizeof(orders_room), stream, self->view));
     CUDA_TRY(cudaStreamEndCapture(stream, out_graph));
     CUDA_TRY(cudaGraphInstantiate(out_exec, *out_graph, 0));

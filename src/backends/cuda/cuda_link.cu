@@ -238,13 +238,16 @@ cuda_block_seal(backend_context *self, uint32_t slot, uint32_t block)
     command_send(self, command_make(COMMAND_BLOCK_SEAL, slot, block, 0, 0), false);
 }
 
-/** Sends an order's columns to the device, on their own stream; the order itself follows. */
+/** Sends an order's columns to the device, on their own stream; the order itself follows. The mutex
+ *  is held. There is a place: the pipeline has not more orders with columns out. */
 static chroma2_status
 columns_send(backend_context *self, uint32_t index, photon_order *image)
 {
     chroma2_status status = CHROMA2_OK;
-    float *const to = self->staged + index * self->staged_floats;
+    const uint32_t place = self->free_places[--self->n_free_places];
+    float *const to = self->staged + place * self->staged_floats;
     const size_t size_bytes = (size_t)image->n * staged_floats(image->columns) * sizeof(float);
+    self->staged_place[index] = place;
     profile_begin("columns in");
     CUDA_TRY(cudaSetDevice(self->device));
     if (image->is_on_device != 0) {
@@ -258,6 +261,16 @@ columns_send(backend_context *self, uint32_t index, photon_order *image)
 out:
     profile_end();
     return status;
+}
+
+/** The place of an order's columns, if it had any, is free again. The mutex is held. */
+static void
+place_give(backend_context *self, uint32_t index)
+{
+    if (self->staged_place[index] != NO_STAGED_PLACE) {
+        self->free_places[self->n_free_places++] = self->staged_place[index];
+        self->staged_place[index] = NO_STAGED_PLACE;
+    }
 }
 
 /** Notes what an order brings, or that all of it has started. The mutex is held. */
@@ -577,6 +590,7 @@ cuda_link_receive(backend_context *self)
     self->n_orders_done += page->n_orders_done;
     for (uint32_t i = 0; i < page->n_orders_done; ++i) {
         order_note(self, page->orders_done[i], 0);
+        place_give(self, page->orders_done[i]);
     }
     if (page->n_segments > 0) {
         batch->is_filled = !is_large;
@@ -606,20 +620,24 @@ cuda_link_create(backend_context *self)
     PINNED(self->control, cuda_control, 1);
     PINNED(self->status, cuda_status_page, 1);
     PINNED(self->event_images, event_slot, n_events);
-    PINNED(self->order_images, photon_order, CUDA_MAX_ORDERS);
-    PINNED(self->order_ids, uint64_t, CUDA_MAX_ORDERS * CUDA_ORDER_IDS);
+    PINNED(self->order_images, photon_order, MOST_ORDERS);
+    PINNED(self->order_ids, uint64_t, MOST_ORDERS * CUDA_ORDER_IDS);
     PINNED(self->ledgers, uint64_t, n_events * (size_t)N_LEDGER);
     PINNED(self->cell_images, unsigned char, n_events *(size_t)CUDA_CELL_BYTES);
     TRY(self->device_memory.allocate(self, n_events * (size_t)CUDA_CELL_BYTES, 128, &memory));
     self->view.cells = (unsigned char *)memory;
 #undef PINNED
     TRY(self->device_memory.allocate(
-        self, CUDA_MAX_ORDERS * self->staged_floats * sizeof(float), 128, &memory));
+        self, MOST_STAGED_ORDERS * self->staged_floats * sizeof(float), 128, &memory));
     self->staged = (float *)memory;
-    for (int i = 0; i < CUDA_MAX_ORDERS; ++i) {
+    for (uint32_t i = 0; i < MOST_STAGED_ORDERS; ++i) {
+        self->free_places[self->n_free_places++] = i;
+    }
+    memset(self->staged_place, 0xff, sizeof self->staged_place);
+    for (int i = 0; i < MOST_ORDERS; ++i) {
         CUDA_TRY(cudaEventCreateWithFlags(&self->order_copied[i], cudaEventDisableTiming));
     }
-    self->orders_done = (uint32_t *)calloc(2 * CUDA_MAX_ORDERS, sizeof(uint32_t));
+    self->orders_done = (uint32_t *)calloc(2 * MOST_ORDERS, sizeof(uint32_t));
     self->event_ranges = (cuda_range *)calloc(n_events, sizeof(cuda_range));
     self->batches = (chroma2_photon_batch *)calloc(n_events, sizeof(chroma2_photon_batch));
     TRY(self->device_memory.allocate(self, n_events * sizeof(uint64_t), 128, &memory));
@@ -644,7 +662,7 @@ cuda_link_destroy(backend_context *self)
     }
     self->device_memory.release(self->device_memory.context, self->staged);
     self->device_memory.release(self->device_memory.context, self->view.cells);
-    for (int i = 0; i < CUDA_MAX_ORDERS; ++i) {
+    for (int i = 0; i < MOST_ORDERS; ++i) {
         if (self->order_copied[i] != NULL) {
             cudaEventDestroy(self->order_copied[i]);
         }

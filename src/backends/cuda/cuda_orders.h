@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Orders of an epoch: which of those that wait get slots, and what becomes of them once their
- *  photons have started. One block of CUDA_MAX_ORDERS threads, a thread an order. */
+ *  photons have started. One block of MOST_ORDERS threads, a thread an order. */
 #pragma once
 #include "backends/cuda/cuda_block.h"
 #include "backends/cuda/cuda_context.h"
@@ -9,12 +9,12 @@
 typedef struct orders_room {
     block_pusher pusher;
     uint64_t of_warp[BLOCK_MAX_WARPS];
-    uint64_t first;                  // of the orders found, in `order_waiting`
-    uint32_t n_found, n_free;        // and slots for their photons
-    uint32_t has_ended;              // 1: some photon may come with an end
-    uint32_t has_more;               // 1: some order starts not all of its photons
-    uint32_t size[CUDA_MAX_ORDERS];  // photons of each, as they came
-    uint32_t order[CUDA_MAX_ORDERS]; // from the smallest on
+    uint64_t first;              // of the orders found, in `order_waiting`
+    uint32_t n_found, n_free;    // and slots for their photons
+    uint32_t has_ended;          // 1: some photon may come with an end
+    uint32_t has_more;           // 1: some order starts not all of its photons
+    uint32_t size[MOST_ORDERS];  // photons of each, as they came
+    uint32_t order[MOST_ORDERS]; // from the smallest on
 } orders_room;
 
 /** Takes the orders that wait; the smallest come first, those of one size as they came. */
@@ -67,7 +67,7 @@ orders_plan(const stage_view *view, cuda_plan *plan, uint32_t most, orders_room 
         room->n_free = queue_depth(&view->spawning) > 0 ? 0u : queue_depth(&view->free);
         room->n_found = 0;
         if (room->n_free > 0) {
-            room->n_found = queue_pop_claim(&view->order_waiting, CUDA_MAX_ORDERS, &room->first);
+            room->n_found = queue_pop_claim(&view->order_waiting, MOST_ORDERS, &room->first);
         }
         room->has_ended = room->has_more = 0;
     }
