@@ -263,7 +263,8 @@ uint64_t cuda_rows_device_bytes(uint32_t n_rows, uint32_t n_events);
 chroma2_status cuda_rows_create(backend_context *self);
 void cuda_rows_destroy(backend_context *self);
 chroma2_status cuda_rows_touch(void);
-chroma2_status cuda_rows_enqueue(backend_context *self, cudaStream_t stream);
+/** wide  blocks of those kernels that are not of one block */
+chroma2_status cuda_rows_enqueue(backend_context *self, cudaStream_t stream, uint32_t wide);
 chroma2_status cuda_rows_capture(backend_context *self);
 /* Their sort, for batches of any size. */
 chroma2_status cuda_sort_touch(void);

@@ -542,7 +542,7 @@ graph_capture(backend_context *self,
         TRY(enqueue(self, stream));
     }
     CUDA_TRY(cuda_launch(kernel_postprocess, wide, STAGE_THREADS, 0, stream, self->view));
-    TRY(cuda_rows_enqueue(self, stream));
+    TRY(cuda_rows_enqueue(self, stream, (wide + 1) / 2));
     CUDA_TRY(cuda_launch(kernel_status, 1 + (self->n_multiprocessors + 3) / 4, MOST_ORDERS,
         sizeof(orders_room), stream, self->view));
     CUDA_TRY(cudaStreamEndCapture(stream, out_graph));
