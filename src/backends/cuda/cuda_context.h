@@ -28,6 +28,8 @@ enum {
     CUDA_STAGED_PHOTONS = 1 << 17, // of an order that brings columns, if memory allows
     CUDA_URGENT_PHOTONS = 4096,    // an order so small ends the epoch under way
     CUDA_SPARE_SLOTS = 64,         // one of so many slots is left to such orders
+    CUDA_HURRY_SLOTS = 4,          // while they come beside waves, only one of so many is not
+    CUDA_HURRY_NS = 20000000,      // and so long after the last one
     CUDA_FEW_PHOTONS = 1 << 17,    // fewer are better off without waves
     CUDA_HEAP_BYTES = 32 << 20,    // sources and tables of the events in flight
     CUDA_EPOCH_NS = 4000000,
@@ -68,7 +70,8 @@ typedef struct cuda_control {
     uint32_t wanted;        // 1: commands wait, so propagate ends soon
     uint32_t leave;         // 1: a propagate that stays for the session leaves
     uint32_t most_in_order; // orders of more photons wait
-    uint32_t spare[5];
+    uint32_t spare_slots;   // that large orders leave to small ones
+    uint32_t spare[4];
 } cuda_control;
 
 /** Moments of an epoch at which the device's clock is read. */
@@ -179,7 +182,8 @@ struct backend_context {
     cudaGraphExec_t graph_exec;
     cudaGraph_t few_graph; // of epochs with few photons, if the rung has such
     cudaGraphExec_t few_exec;
-    bool was_few; // the last epoch
+    bool was_few;        // the last epoch
+    uint64_t hurried_ns; // when small orders last had an epoch of their own beside waves, or 0
     cudaEvent_t epoch_done;
     cudaGraph_t resident_graph;
     cudaGraphExec_t resident_exec;

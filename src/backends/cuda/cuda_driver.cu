@@ -119,9 +119,21 @@ epoch_is_few(backend_context *self, uint32_t *out_most_in_order)
     }
     if (has_small && !self->was_few) {
         *out_most_in_order = CUDA_URGENT_PHOTONS;
+        self->hurried_ns = clock_now_ns();
         return true;
     }
     return false;
+}
+
+/** Slots that large orders leave to small ones. A small order waits until a wave has ended; while
+ *  such come, one after the other, waves are kept short by having few photons. */
+static uint32_t
+spare_slots(const backend_context *self)
+{
+    const uint32_t n_slots = self->view.stage.n_slots;
+    const bool is_hurried =
+        self->hurried_ns != 0 && clock_now_ns() < self->hurried_ns + CUDA_HURRY_NS;
+    return is_hurried ? n_slots - n_slots / CUDA_HURRY_SLOTS : n_slots / CUDA_SPARE_SLOTS;
 }
 
 /** Runs one epoch and takes what came of it. */
@@ -142,6 +154,7 @@ epoch_run(backend_context *self, uint32_t n_commands)
                             ? (uint64_t)CUDA_SHORT_EPOCH_NS
                             : self->epoch_ns;
     self->was_few = epoch_is_few(self, &control->most_in_order);
+    control->spare_slots = spare_slots(self);
     CUDA_TRY(
         cudaGraphLaunch(self->was_few ? self->few_exec : self->graph_exec, self->epoch_stream));
     CUDA_TRY(cudaEventRecord(self->epoch_done, self->epoch_stream));

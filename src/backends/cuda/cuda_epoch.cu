@@ -228,12 +228,12 @@ kernel_plan(const __grid_constant__ cuda_view whole)
     const stage_view *const view = &whole.stage;
     cuda_plan *const plan = whole.plan;
     const uint64_t now_ns = device_now_ns();
-    const uint32_t most = whole.control->most_in_order;
+    const cuda_control wish = *whole.control;
     if (threadIdx.x == 0) {
         plan->began_ns[MOMENT_PLAN] = now_ns;
         plan->n_compact = plan_compact(view, now_ns);
     }
-    const uint32_t n = orders_plan(view, plan, most, room);
+    const uint32_t n = orders_plan(view, plan, &wish, room);
     __syncthreads();
     if (threadIdx.x != 0) {
         return;
@@ -247,8 +247,9 @@ kernel_plan(const __grid_constant__ cuda_view whole)
     metric_add(&view->metrics, METRIC_photons_started, n);
     metric_set(&view->metrics, METRIC_free_depth, queue_depth(&view->free)); // at its lowest
     if (plan->stays == 0) {
-        plan->leaves_dry = most == UINT32_MAX && photons_wait(view, plan, room) ? 1u : 0u;
-        plan->end_ns = now_ns + whole.control->epoch_ns;
+        plan->leaves_dry =
+            wish.most_in_order == UINT32_MAX && photons_wait(view, plan, room) ? 1u : 0u;
+        plan->end_ns = now_ns + wish.epoch_ns;
         plan->is_over = 0;
     }
 }

@@ -42,16 +42,13 @@ orders_sort(const stage_view *view, orders_room *room)
 }
 
 /** How many photons of an order can start: large orders leave some slots to small ones.
- *  before  photons of the smaller orders that wait: while these want slots, it gets none
- *  most    orders of more photons wait */
+ *  before  photons of the smaller orders that wait: while these want slots, it gets none */
 static __device__ uint32_t
-order_room(const stage_view *view, const photon_order *order, uint32_t n_free, uint64_t before,
-    uint32_t most)
+order_room(const cuda_control *wish, const photon_order *order, uint32_t n_free, uint64_t before)
 {
     const uint32_t left = order->n - order->n_started;
-    const uint32_t spare =
-        order->n > CUDA_URGENT_PHOTONS ? view->n_slots / (uint32_t)CUDA_SPARE_SLOTS : 0u;
-    if (order->n > most || n_free <= spare || before >= n_free - spare) {
+    const uint32_t spare = order->n > CUDA_URGENT_PHOTONS ? wish->spare_slots : 0u;
+    if (order->n > wish->most_in_order || n_free <= spare || before >= n_free - spare) {
         return 0;
     }
     return left < n_free - spare - before ? left : n_free - spare - (uint32_t)before;
@@ -60,7 +57,7 @@ order_room(const stage_view *view, const photon_order *order, uint32_t n_free, u
 /** Gives free slots to waiting orders, the smallest orders first: a short event does not wait for
  *  the photons of a long one. Those that get some are the first of them. Returns the photons. */
 static __device__ uint32_t
-orders_plan(const stage_view *view, cuda_plan *plan, uint32_t most, orders_room *room)
+orders_plan(const stage_view *view, cuda_plan *plan, const cuda_control *wish, orders_room *room)
 {
     const uint32_t me = threadIdx.x;
     if (me == 0) {
@@ -75,10 +72,11 @@ orders_plan(const stage_view *view, cuda_plan *plan, uint32_t most, orders_room 
     orders_sort(view, room);
     const bool is_mine = me < room->n_found;
     const photon_order *const order = view->orders + (is_mine ? room->order[me] : 0u);
-    const uint32_t left = is_mine && order->n <= most ? order->n - order->n_started : 0u;
+    const uint32_t left =
+        is_mine && order->n <= wish->most_in_order ? order->n - order->n_started : 0u;
     uint64_t n_wanted = 0;
     const uint64_t before = block_sum_before(room->of_warp, left, &n_wanted);
-    const uint32_t taken = is_mine ? order_room(view, order, room->n_free, before, most) : 0u;
+    const uint32_t taken = is_mine ? order_room(wish, order, room->n_free, before) : 0u;
     uint64_t n_taken = 0;
     block_sum_before(room->of_warp, taken, &n_taken);
     if (taken > 0) {
