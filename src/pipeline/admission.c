@@ -350,8 +350,9 @@ admission_main(void *argument)
         issue_outcome obstacle = ISSUE_OVER;
         if (!admission_turn(self, &obstacle)) {
             const uint64_t begin = clock_now_ns();
-            wake_signal_wait(
-                &self->admission_signal, seen, obstacle == ISSUE_OVER ? 50000000u : 500000u);
+            const uint64_t awake_ns = obstacle == NO_ORDER ? orchestrator_awake_ns(self) : 0;
+            wake_signal_wait_awake(&self->admission_signal, seen, awake_ns,
+                obstacle == ISSUE_OVER ? 50000000u : 500000u);
             const uint64_t waited = clock_now_ns() - begin;
             metric_add(
                 &self->own_metrics, METRIC_straggler_wait_ns, obstacle == NO_BLOCK ? waited : 0);

@@ -28,13 +28,14 @@ enum {
     CUDA_STAGED_PHOTONS = 1 << 17, // of an order that brings columns, if memory allows
     CUDA_URGENT_PHOTONS = 4096,    // an order so small ends the epoch under way
     CUDA_SPARE_SLOTS = 64,         // one of so many slots is left to such orders
-    CUDA_HURRY_SLOTS = 4,          // while they come beside waves, only one of so many is not
-    CUDA_HURRY_NS = 20000000,      // and so long after the last one
-    CUDA_FEW_PHOTONS = 1 << 17,    // fewer are better off without waves
-    CUDA_HEAP_BYTES = 32 << 20,    // sources and tables of the events in flight
+    CUDA_HURRY_SLOTS = 4,       // while small events come beside waves, only one of so many is not
+    CUDA_HURRY_NS = 20000000,   // and so long after the last one
+    CUDA_FEW_PHOTONS = 1 << 17, // fewer are better off without waves
+    CUDA_HEAP_BYTES = 32 << 20, // sources and tables of the events in flight
     CUDA_EPOCH_NS = 4000000,
     CUDA_SHORT_EPOCH_NS = 500000,
-    CUDA_AWAKE_NS = 200000,  // an epoch is waited for awake so long
+    CUDA_AWAKE_NS = 200000,       // an epoch is waited for awake so long,
+    CUDA_AWAKE_LONG_NS = 2000000, // or so, if small events come and the host has cores to spare
     CUDA_GATHER_NS = 200000, // and photons on their way in, if one of so many slots would not be
     CUDA_GATHER_SLOTS = 16,  // used by those that are here
     CUDA_READY_NS = 50000,   // and so long for news once there is nothing to do
@@ -183,7 +184,7 @@ struct backend_context {
     cudaGraph_t few_graph; // of epochs with few photons, if the rung has such
     cudaGraphExec_t few_exec;
     bool was_few;        // the last epoch
-    uint64_t hurried_ns; // when small orders last had an epoch of their own beside waves, or 0
+    uint64_t hurried_ns; // when small events last had an epoch of their own beside waves, or 0
     cudaEvent_t epoch_done;
     cudaGraph_t resident_graph;
     cudaGraphExec_t resident_exec;
@@ -203,6 +204,7 @@ struct backend_context {
     uint32_t photons_ordered[MOST_ORDERS]; // by order, until all have started
     uint64_t n_photons_ordered;            // their sum
     uint64_t n_photons_expected;           // in blocks; their orders are being packed
+    uint64_t small_event_ns;               // when an event of a small order last came
     uint32_t n_small_orders;               // orders among them of CUDA_URGENT_PHOTONS at most
     cuda_heap heap;
     cuda_range *event_ranges; // [n_events]

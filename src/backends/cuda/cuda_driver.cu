@@ -81,12 +81,21 @@ epoch_trace(backend_context *self, uint64_t seen_ns)
     self->traced_ns = moment_on_host(self, page->ended_ns);
 }
 
+/** Whether small events come one after the other while waves go on. */
+static bool
+is_hurried(const backend_context *self)
+{
+    return self->hurried_ns != 0 && clock_now_ns() < self->hurried_ns + CUDA_HURRY_NS;
+}
+
 /** Short epochs are waited for awake: to sleep and be woken takes longer than they do. */
 static chroma2_status
 epoch_wait(backend_context *self)
 {
     chroma2_status status = CHROMA2_OK;
-    const uint64_t end_ns = clock_now_ns() + CUDA_AWAKE_NS;
+    const bool is_long = self->has_spare_cores && (self->was_few || is_hurried(self));
+    const uint64_t end_ns =
+        clock_now_ns() + (is_long ? (uint64_t)CUDA_AWAKE_LONG_NS : (uint64_t)CUDA_AWAKE_NS);
     cudaError_t ended = cudaErrorNotReady;
     while (ended == cudaErrorNotReady && clock_now_ns() < end_ns) {
         ended = cudaEventQuery(self->epoch_done);
@@ -113,27 +122,27 @@ epoch_is_few(backend_context *self, uint32_t *out_most_in_order)
     pthread_mutex_lock(&self->mutex);
     const uint64_t n_ordered = self->n_photons_ordered + self->n_photons_expected;
     const bool has_small = self->n_small_orders > 0 || page->active > 0;
+    const uint64_t small_event_ns = self->small_event_ns;
     pthread_mutex_unlock(&self->mutex);
     if (page->n_waves == 0 && photons_alive(self) + n_ordered <= CUDA_FEW_PHOTONS) {
         return true;
     }
     if (has_small && !self->was_few) {
         *out_most_in_order = CUDA_URGENT_PHOTONS;
-        self->hurried_ns = clock_now_ns();
+        const uint64_t now_ns = clock_now_ns();
+        self->hurried_ns = now_ns < small_event_ns + CUDA_HURRY_NS ? now_ns : self->hurried_ns;
         return true;
     }
     return false;
 }
 
-/** Slots that large orders leave to small ones. A small order waits until a wave has ended; while
- *  such come, one after the other, waves are kept short by having few photons. */
+/** Slots that large orders leave to small ones. A small event waits until a wave has ended; while
+ *  such come, waves are kept short by having few photons. */
 static uint32_t
 spare_slots(const backend_context *self)
 {
     const uint32_t n_slots = self->view.stage.n_slots;
-    const bool is_hurried =
-        self->hurried_ns != 0 && clock_now_ns() < self->hurried_ns + CUDA_HURRY_NS;
-    return is_hurried ? n_slots - n_slots / CUDA_HURRY_SLOTS : n_slots / CUDA_SPARE_SLOTS;
+    return is_hurried(self) ? n_slots - n_slots / CUDA_HURRY_SLOTS : n_slots / CUDA_SPARE_SLOTS;
 }
 
 /** Runs one epoch and takes what came of it. */

@@ -291,6 +291,10 @@ cuda_order_publish(backend_context *self, uint32_t index, const photon_order *or
     pthread_mutex_lock(&self->mutex);
     order_note(self, index, order->n);
     self->n_photons_expected -= order->n;
+    if (order->n <= CUDA_URGENT_PHOTONS &&
+        order->first_photon == self->event_images[order->event_slot].first_photon) {
+        self->small_event_ns = clock_now_ns(); // a large one begins with a large order
+    }
     pthread_mutex_unlock(&self->mutex);
     *image = *order;
     if (order->ids != NULL) {
