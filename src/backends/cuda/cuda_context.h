@@ -70,9 +70,10 @@ typedef struct cuda_control {
     uint64_t epoch_ns;      // propagate ends about then
     uint32_t wanted;        // 1: commands wait, so propagate ends soon
     uint32_t leave;         // 1: a propagate that stays for the session leaves
-    uint32_t most_in_order; // orders of more photons wait
+    uint32_t most_in_order; // orders of more photons wait,
+    uint32_t held_orders;   // and those of so few
     uint32_t spare_slots;   // that large orders leave to small ones
-    uint32_t spare[4];
+    uint32_t spare[3];
 } cuda_control;
 
 /** Moments of an epoch at which the device's clock is read. */

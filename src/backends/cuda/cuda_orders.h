@@ -42,20 +42,21 @@ orders_sort(const stage_view *view, orders_room *room)
 }
 
 /** How many photons of an order can start: large orders leave some slots to small ones.
- *  before  photons of the smaller orders that wait: while these want slots, it gets none */
+ *  left    that want to
+ *  before  photons of the smaller orders that want slots: it gets none before these have theirs */
 static __device__ uint32_t
-order_room(const cuda_control *wish, const photon_order *order, uint32_t n_free, uint64_t before)
+order_room(const cuda_control *wish, const photon_order *order, uint32_t n_free, uint32_t left,
+    uint64_t before)
 {
-    const uint32_t left = order->n - order->n_started;
     const uint32_t spare = order->n > CUDA_URGENT_PHOTONS ? wish->spare_slots : 0u;
-    if (order->n > wish->most_in_order || n_free <= spare || before >= n_free - spare) {
+    if (n_free <= spare || before >= n_free - spare) {
         return 0;
     }
     return left < n_free - spare - before ? left : n_free - spare - (uint32_t)before;
 }
 
 /** Gives free slots to waiting orders, the smallest orders first: a short event does not wait for
- *  the photons of a long one. Those that get some are the first of them. Returns the photons. */
+ *  the photons of a long one. Returns how many photons start. */
 static __device__ uint32_t
 orders_plan(const stage_view *view, cuda_plan *plan, const cuda_control *wish, orders_room *room)
 {
@@ -72,16 +73,20 @@ orders_plan(const stage_view *view, cuda_plan *plan, const cuda_control *wish, o
     orders_sort(view, room);
     const bool is_mine = me < room->n_found;
     const photon_order *const order = view->orders + (is_mine ? room->order[me] : 0u);
-    const uint32_t left =
-        is_mine && order->n <= wish->most_in_order ? order->n - order->n_started : 0u;
+    const bool is_wanted =
+        is_mine && order->n <= wish->most_in_order && order->n > wish->held_orders;
+    const uint32_t left = is_wanted ? order->n - order->n_started : 0u;
     uint64_t n_wanted = 0;
     const uint64_t before = block_sum_before(room->of_warp, left, &n_wanted);
-    const uint32_t taken = is_mine ? order_room(wish, order, room->n_free, before) : 0u;
+    const uint32_t taken = is_wanted ? order_room(wish, order, room->n_free, left, before) : 0u;
     uint64_t n_taken = 0;
     block_sum_before(room->of_warp, taken, &n_taken);
-    if (taken > 0) {
-        plan->order[me] = room->order[me];
-        plan->first_of_order[me] = (uint32_t)before;
+    uint32_t n_orders = 0;
+    const uint32_t place = block_rank(room->pusher.of_warp, taken > 0, &n_orders);
+    __syncthreads();
+    if (taken > 0) { // all before it got all they want
+        plan->order[place] = room->order[me];
+        plan->first_of_order[place] = (uint32_t)before;
         ledger_add(view->events + order->event_slot, LEDGER_in, taken);
         if (order->staged != NULL && (order->columns & STAGED_HISTORY) != 0) {
             room->has_ended = 1;
@@ -90,12 +95,12 @@ orders_plan(const stage_view *view, cuda_plan *plan, const cuda_control *wish, o
             room->has_more = 1;
         }
     }
-    const uint32_t n_back = block_push_all(
-        &view->order_waiting, &room->pusher, is_mine ? room->order[me] : 0u, is_mine && taken == 0);
     if (me == 0) {
-        plan->n_orders = room->n_found - n_back;
-        plan->first_of_order[plan->n_orders] = (uint32_t)n_taken;
+        plan->n_orders = n_orders;
+        plan->first_of_order[n_orders] = (uint32_t)n_taken;
     }
+    block_push_all(
+        &view->order_waiting, &room->pusher, is_mine ? room->order[me] : 0u, is_mine && taken == 0);
     return (uint32_t)n_taken;
 }
 
