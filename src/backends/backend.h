@@ -8,6 +8,9 @@
 #include "stages/stage_list.h"
 #include "stages/stage_view.h"
 
+/** Orders that may be out at once, and how many of them may bring columns. */
+enum { MOST_ORDERS = 256, MOST_STAGED_ORDERS = 64 };
+
 /** In which order a worker looks for work: the plan made by the pipeline. */
 typedef struct stage_plan {
     uint32_t n_stages;

@@ -17,12 +17,18 @@ typedef enum issue_outcome {
     ENOUGH_OUT
 } issue_outcome;
 
+static bool
+order_has_columns(const photon_order *order)
+{
+    return order->staged != NULL || order->is_on_device != 0;
+}
+
 /** Takes back the orders whose photons have all started. */
 static bool
 orders_reclaim(orchestrator *self)
 {
-    uint32_t done[N_ORDERS];
-    const uint32_t n = self->ops->orders_done(self->backend, done, N_ORDERS);
+    uint32_t done[MOST_ORDERS];
+    const uint32_t n = self->ops->orders_done(self->backend, done, MOST_ORDERS);
     for (uint32_t i = 0; i < n; ++i) {
         const photon_order *const order = &self->orders[done[i]];
         if (order->staged != NULL) {
@@ -31,6 +37,7 @@ orders_reclaim(orchestrator *self)
                 check_failed(__FILE__, __LINE__, "staging buffer of an order");
             }
         }
+        self->n_staged_out -= order_has_columns(order) ? 1u : 0u;
         --self->n_orders_out[order->event_slot];
         self->free_orders[self->n_free_orders++] = done[i];
     }
@@ -188,6 +195,9 @@ order_issue(orchestrator *self, event_run *run)
         return NO_BLOCK;
     }
     const bool is_packed_here = run->has_batch && run->batch.device == CHROMA2_HOST_MEMORY;
+    if (run->has_batch && self->n_staged_out == MOST_STAGED_ORDERS) {
+        return NO_STAGING;
+    }
     if (is_packed_here) {
         buffer = staging_arena_lend(self->staging);
         if (buffer == NULL) {
@@ -209,6 +219,7 @@ order_issue(orchestrator *self, event_run *run)
     order->is_on_device = run->has_batch && !is_packed_here;
     order->block = (uint32_t)((run->n_opened - 1) % self->options.open_blocks);
     run->n_issued += n;
+    self->n_staged_out += order_has_columns(order) ? 1u : 0u;
     ++self->n_orders_out[run->slot];
     self->ops->block_expect(self->backend, run->slot, order->block, n);
     if (n == left) {
@@ -339,8 +350,9 @@ admission_main(void *argument)
         issue_outcome obstacle = ISSUE_OVER;
         if (!admission_turn(self, &obstacle)) {
             const uint64_t begin = clock_now_ns();
-            wake_signal_wait(
-                &self->admission_signal, seen, obstacle == ISSUE_OVER ? 50000000u : 500000u);
+            const uint64_t awake_ns = obstacle == NO_ORDER ? orchestrator_awake_ns(self) : 0;
+            wake_signal_wait_awake(&self->admission_signal, seen, awake_ns,
+                obstacle == ISSUE_OVER ? 50000000u : 500000u);
             const uint64_t waited = clock_now_ns() - begin;
             metric_add(
                 &self->own_metrics, METRIC_straggler_wait_ns, obstacle == NO_BLOCK ? waited : 0);

@@ -116,15 +116,15 @@ tables_make(orchestrator *self)
         self->free_slots[i] = n - 1 - i;
     }
     self->n_free_slots = n;
-    for (uint32_t i = 0; i < N_ORDERS; ++i) {
-        self->free_orders[i] = N_ORDERS - 1 - i;
+    for (uint32_t i = 0; i < MOST_ORDERS; ++i) {
+        self->free_orders[i] = MOST_ORDERS - 1 - i;
     }
-    self->n_free_orders = N_ORDERS;
+    self->n_free_orders = MOST_ORDERS;
     const uint32_t n_wanted = 2 + 2 * self->ops->n_threads(self->backend);
     const uint32_t n_most_packed =
-        N_ORDERS - SPARE_ORDERS; // some are left to events that come later
+        MOST_STAGED_ORDERS - SPARE_ORDERS; // some are left to events that come later
     self->most_packed = n_wanted < n_most_packed ? n_wanted : n_most_packed;
-    self->most_orders = n_wanted < N_ORDERS / 4 ? n_wanted : N_ORDERS / 4;
+    self->most_orders = n_wanted < MOST_ORDERS / 16 ? n_wanted : MOST_ORDERS / 16;
     self->may_stay_awake = self->ops->may_stay_awake(self->backend);
     TRY(column_pool_create(self->options.memory_bytes / 4, &self->column_memory));
     TRY(copy_crew_create(self->ops->copy_helpers(self->backend), &self->crew));

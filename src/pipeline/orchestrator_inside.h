@@ -17,8 +17,7 @@
 #include "runtime/timeline.h"
 
 enum {
-    ORDER_IDS = 4096, // photons of an order that lists their ids
-    N_ORDERS = 64,
+    ORDER_IDS = 4096,      // photons of an order that lists their ids
     SPARE_ORDERS = 8,      // one event leaves so many to others
     PACKED_AT_ONCE = 1024, // so few photons admission packs itself: no thread has to wake up
     LEAST_STAGED = 8192,   // an array is cut into no smaller orders to share it among threads
@@ -78,16 +77,16 @@ struct orchestrator {
     wake_signal admission_signal;
     pthread_mutex_t admission;
     uint32_t wants_orders; // atomic: it waits for orders to come back
-    photon_order orders[N_ORDERS];
-    uint32_t free_orders[N_ORDERS];
-    uint32_t n_free_orders;
-    event_run **issuing;    // [events_in_flight] events that still get orders
+    photon_order orders[MOST_ORDERS];
+    uint32_t free_orders[MOST_ORDERS];
+    uint32_t n_free_orders, n_staged_out; // n_staged_out: orders with columns that are out
+    event_run **issuing;                  // [events_in_flight] events that still get orders
     uint32_t *n_orders_out; // [events_in_flight] orders of a slot that have not come back
     uint32_t most_orders;   // that one event may have out: what comes later waits behind these
     uint32_t most_packed;   // likewise of those with columns, which are smaller
     uint32_t n_issuing, cursor;
     uint32_t n_ingested;
-    ingest_task ingest_tasks[N_ORDERS];
+    ingest_task ingest_tasks[MOST_ORDERS];
 
     /* Dispatch's own. */
     pthread_t dispatch_thread;

@@ -49,7 +49,8 @@ static uint32_t
 staged_photons(const orchestrator *self)
 {
     uint32_t n = self->ops->staged_photons(self->backend);
-    while (n > MIN_STAGED && N_ORDERS * staging_bytes(n) > self->options.memory_bytes / 16) {
+    while (
+        n > MIN_STAGED && MOST_STAGED_ORDERS * staging_bytes(n) > self->options.memory_bytes / 16) {
         n /= 2;
     }
     return n;
@@ -65,8 +66,8 @@ events_bytes(const orchestrator *self)
 {
     const uint32_t n = self->options.events_in_flight;
     return n * sizeof(event_slot) + queue_size_bytes(n * MAX_OPEN_BLOCKS) +
-           MAX_SCENES * sizeof(scene_view) + N_ORDERS * sizeof(photon_order) +
-           2 * queue_size_bytes(N_ORDERS) + (64u << 10);
+           MAX_SCENES * sizeof(scene_view) + MOST_ORDERS * sizeof(photon_order) +
+           2 * queue_size_bytes(MOST_ORDERS) + (64u << 10);
 }
 
 /** What the rest of a plan leaves anyway, up to `most`. */
@@ -88,7 +89,8 @@ memory_plan_make(
     const uint64_t buffer = staging_bytes(out_plan->n_staged);
     out_plan->events_bytes = events_bytes(self);
     out_plan->n_staging = budget / 16 / buffer < 4 ? 4u : (uint32_t)(budget / 16 / buffer);
-    out_plan->n_staging = out_plan->n_staging < N_ORDERS ? out_plan->n_staging : N_ORDERS;
+    out_plan->n_staging =
+        out_plan->n_staging < MOST_STAGED_ORDERS ? out_plan->n_staging : MOST_STAGED_ORDERS;
     out_plan->staging_bytes = out_plan->n_staging * (buffer + 256);
     uint64_t n_rows = power_of_two_above(budget / 8 / sizeof(row)) / 2;
     n_rows = n_rows < MIN_ROWS ? MIN_ROWS : (n_rows > MAX_ROWS ? MAX_ROWS : n_rows);
@@ -180,8 +182,8 @@ rings_take(orchestrator *self, const memory_plan *plan)
     TRY(ring_take(self, n, "ring `spawning`", 0, 0, &view->spawning));
     TRY(ring_take(self, n, "ring `spawn`", 0, 0, &view->spawn));
     TRY(ring_take(self, n, "ring `finished`", 0, 0, &view->finished));
-    TRY(ring_take(self, N_ORDERS, "ring `order_waiting`", 0, 0, &view->order_waiting));
-    TRY(ring_take(self, N_ORDERS, "ring `order_done`", 0, 0, &view->order_done));
+    TRY(ring_take(self, MOST_ORDERS, "ring `order_waiting`", 0, 0, &view->order_waiting));
+    TRY(ring_take(self, MOST_ORDERS, "ring `order_done`", 0, 0, &view->order_done));
     TRY(ring_take(self, plan->n_rows, "ring `row_free`", plan->n_rows, 0, &view->row_free));
     TRY(ring_take(self, plan->n_rows, "ring `row_ready`", 0, 0, &view->row_ready));
     TRY(ring_take(self, self->options.events_in_flight * MAX_OPEN_BLOCKS, "ring `block_done`", 0, 0,
@@ -209,7 +211,7 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
     TRY(rings_take(self, &plan));
     TAKE_ARRAY(view->rows, plan.n_rows, "output rows");
     TAKE_ARRAY(view->events, self->options.events_in_flight, "table of events");
-    TAKE_ARRAY(view->orders, N_ORDERS, "orders");
+    TAKE_ARRAY(view->orders, MOST_ORDERS, "orders");
     TAKE_ARRAY(self->scenes.views, MAX_SCENES, "table of scenes");
     TAKE_ARRAY(view->reserve, MAX_LINEAGE_LEVELS, "reserve slots");
     TAKE_ARRAY(view->spawn_since, 1, "age of `spawn`");
@@ -225,7 +227,7 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
     view->n_slots = plan.n_slots;
     view->n_rows = plan.n_rows;
     view->n_events = self->options.events_in_flight;
-    view->n_orders = N_ORDERS;
+    view->n_orders = MOST_ORDERS;
 out:
     return status;
 }

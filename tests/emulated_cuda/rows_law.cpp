@@ -33,14 +33,15 @@ typedef struct rows_law {
 static const rows_law laws[] = {
     {"small batches", 4096, 3, 4, 7, false, false, false, 0, 60, 40, 6, 8, false},
     {"many small events", 4096, 40, 1, 7, false, false, false, 0, 60, 60, 8, 8, false},
-    {"large batches", 65536, 2, 3, 20, false, false, false, 0, 8, 9000, 4, 8, false},
-    {"tracks of a few photons, anywhere", 65536, 2, 1, 20, true, false, true, 1ull << 40, 6, 8000,
+    {"large batches", 131072, 2, 3, 20, false, false, false, 0, 8, 15000, 4, 8, false},
+    {"tracks of a few photons, anywhere", 65536, 2, 1, 20, true, false, true, 1ull << 40, 6, 9000,
         8, 8, false},
     {"a slow host", 16384, 3, 4, 10, false, false, true, 0, 60, 200, 6, 1, false},
     {"no order", 16384, 3, 1, 20, true, true, false, 1ull << 30, 30, 700, 2, 7, true},
     {"a small arena", 256, 2, 4, 7, false, false, true, 0, 60, 200, 3, 8, true},
     {"a small arena, a slow host", 512, 3, 2, 7, false, false, false, 0, 60, 500, 2, 2, true},
-    {"large batches that do not fit", 16384, 2, 3, 20, false, false, true, 0, 16, 9000, 2, 8, true},
+    {"large batches that do not fit", 32768, 2, 3, 20, false, false, true, 0, 16, 18000, 2, 8,
+        true},
 };
 
 static uint64_t
@@ -176,7 +177,7 @@ device_open(device *d, const rows_law *law)
     self->view.status = self->status;
     EXPECT(cuda_rows_capture(self) == CHROMA2_OK);
     cudaStreamBeginCapture(self->epoch_stream, cudaStreamCaptureModeThreadLocal);
-    EXPECT(cuda_rows_enqueue(self, self->epoch_stream) == CHROMA2_OK);
+    EXPECT(cuda_rows_enqueue(self, self->epoch_stream, 8) == CHROMA2_OK);
     cudaStreamEndCapture(self->epoch_stream, &d->graph);
     EXPECT(cudaGraphInstantiate(&d->exec, d->graph, 0) == cudaSuccess);
     d->blocks.resize(law->n_events * MAX_OPEN_BLOCKS);

@@ -153,6 +153,38 @@ a_bad_photon_fails_its_event_and_no_other(void **state)
     photons_free(photons);
 }
 
+/** Events in pairs, of the same photons from either memory; all are there before the first begins. */
+static void
+more_arrays_at_once_than_orders_can_bring(void **state)
+{
+    enum { N_PAIRS = MOST_STAGED_ORDERS, N_EACH = 30 };
+    chroma2_future *futures[2 * N_PAIRS];
+    chroma2_event events[2 * N_PAIRS];
+    (void)state;
+    if (events_device() < 0) {
+        skip();
+    }
+    device_photons *const photons = photons_make(events_device());
+    chroma2_session *const session = events_open("inconsistent", NULL);
+    for (uint64_t i = 0; i < 2 * N_PAIRS; ++i) {
+        events[i] = event_of(i % 2 == 0 ? &photons->on_host : &photons->on_device);
+        events[i].first_photon = i / 2 * N_EACH;
+        events[i].n_photons = N_EACH;
+    }
+    assert_int_equal(
+        chroma2_session_submit_many(session, events, 2 * N_PAIRS, futures), CHROMA2_OK);
+    for (int i = 0; i < N_PAIRS; ++i) {
+        chroma2_result *const a = events_take(futures[2 * i], CHROMA2_OK);
+        chroma2_result *const b = events_take(futures[2 * i + 1], CHROMA2_OK);
+        events_expect_ledger(a);
+        events_expect_equal(a, b);
+        chroma2_result_destroy(a);
+        chroma2_result_destroy(b);
+    }
+    chroma2_session_destroy(session);
+    photons_free(photons);
+}
+
 static void
 arrays_of_a_device_are_refused_by_the_cpu(void **state)
 {
@@ -176,6 +208,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arrays_on_the_device_give_the_bytes_of_the_host),
         cmocka_unit_test(a_bad_photon_fails_its_event_and_no_other),
+        cmocka_unit_test(more_arrays_at_once_than_orders_can_bring),
         cmocka_unit_test(arrays_of_a_device_are_refused_by_the_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,8 +27,8 @@ if IS_EMULATED:
     SMALL |= {"n": 100, "n_events": 100}
     LARGE |= {"n": 400, "piece": 150}
 elif SESSION["device_id"] != "cpu":  # a GPU needs more to be busy for a second
-    SMALL |= {"n_events": 1500}
-    LARGE |= {"n": 3_000_000, "piece": 200_000}
+    SMALL |= {"n_events": 400}
+    LARGE |= {"n": 1_000_000, "piece": 100_000}
 
 PROGRAM = """
 import resource, sys

@@ -223,7 +223,7 @@ cuda_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events, 
     (void)self;
     return cuda_rows_device_bytes(n_rows, n_events) + CUDA_HEAP_BYTES +
            (uint64_t)n_events * (CUDA_CELL_BYTES + sizeof(uint64_t)) +
-           sizeof(float) * CUDA_MAX_ORDERS * n_staged * STAGED_MAX_FLOATS;
+           sizeof(float) * MOST_STAGED_ORDERS * n_staged * STAGED_MAX_FLOATS;
 }
 
 static int32_t

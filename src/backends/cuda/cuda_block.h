@@ -65,6 +65,57 @@ block_rank(uint32_t *of_warp, bool wants, uint32_t *out_n)
     return below + warp_rank(mask);
 }
 
+/** The sum of the values of the threads below this one, and that of all.
+ *  of_warp  [BLOCK_MAX_WARPS] shared */
+static __device__ __forceinline__ uint64_t
+block_sum_before(uint64_t *of_warp, uint64_t value, uint64_t *out_sum)
+{
+    uint64_t up_to = value;
+    uint64_t below = 0;
+    uint64_t sum = 0;
+    for (uint32_t delta = 1; delta < 32; delta *= 2) {
+        const uint64_t other = __shfl_up_sync(WARP_ALL, up_to, delta);
+        up_to += warp_lane() >= delta ? other : 0u;
+    }
+    if (warp_lane() == 31) {
+        of_warp[threadIdx.x / 32] = up_to;
+    }
+    __syncthreads();
+    for (uint32_t w = 0; w < blockDim.x / 32; ++w) {
+        below += w < threadIdx.x / 32 ? of_warp[w] : 0u;
+        sum += of_warp[w];
+    }
+    __syncthreads();
+    *out_sum = sum;
+    return below + up_to - value;
+}
+
+/** What block_push_all shares. */
+typedef struct block_pusher {
+    uint64_t first;
+    uint32_t of_warp[BLOCK_MAX_WARPS];
+} block_pusher;
+
+/** Pushes the index of every thread that wants to, lowest threads first; returns how many do. */
+static __device__ __forceinline__ uint32_t
+block_push_all(const queue_view *ring, block_pusher *shared, uint32_t index, bool wants)
+{
+    uint32_t n = 0;
+    const uint32_t rank = block_rank(shared->of_warp, wants, &n);
+    if (threadIdx.x == 0 && n > 0) {
+        shared->first = queue_push_claim(ring, n);
+    }
+    __syncthreads();
+    if (wants) {
+        queue_push_at(ring, shared->first + rank, index);
+    }
+    __syncthreads();
+    if (threadIdx.x == 0 && n > 0) {
+        queue_push_publish(ring, n);
+    }
+    return n;
+}
+
 /** Pops an index for threads that want one, lowest threads first; true where there was one.
  *  n_ahead  places that a claim asks for at least; what is left over waits for the next call */
 static __device__ __forceinline__ bool

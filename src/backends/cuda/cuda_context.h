@@ -23,17 +23,18 @@ chroma2_status cuda_status(cudaError_t error, const char *call);
 
 enum {
     CUDA_MAX_COMMANDS = 8192, // of an epoch
-    CUDA_MAX_ORDERS = 64,
     CUDA_ORDER_IDS = 4096,
     CUDA_CELL_BYTES = 1024,        // an event's tables that need no copy of their own
     CUDA_STAGED_PHOTONS = 1 << 17, // of an order that brings columns, if memory allows
     CUDA_URGENT_PHOTONS = 4096,    // an order so small ends the epoch under way
     CUDA_SPARE_SLOTS = 64,         // one of so many slots is left to such orders
-    CUDA_FEW_PHOTONS = 1 << 17,    // fewer are better off without waves
-    CUDA_HEAP_BYTES = 32 << 20,    // sources and tables of the events in flight
+    CUDA_HURRY_SLOTS = 4,       // while small events come beside waves, only one of so many is not
+    CUDA_HURRY_NS = 20000000,   // and so long after the last one
+    CUDA_FEW_PHOTONS = 1 << 17, // fewer are better off without waves
+    CUDA_HEAP_BYTES = 32 << 20, // sources and tables of the events in flight
     CUDA_EPOCH_NS = 4000000,
     CUDA_SHORT_EPOCH_NS = 500000,
-    CUDA_AWAKE_NS = 200000,  // an epoch is waited for awake so long
+    CUDA_AWAKE_NS = 200000,       // an epoch is waited for awake so long,
     CUDA_GATHER_NS = 200000, // and photons on their way in, if one of so many slots would not be
     CUDA_GATHER_SLOTS = 16,  // used by those that are here
     CUDA_READY_NS = 50000,   // and so long for news once there is nothing to do
@@ -41,6 +42,8 @@ enum {
     CUDA_NAP_NS = 100000,    // and while it works the other stages look so often
     CUDA_RESERVE = 16        // of so many multiprocessors it leaves one to them
 };
+
+#define NO_STAGED_PLACE 0xffffffffu
 
 /** What the host tells the device at the start of an epoch. */
 enum cuda_command_kind {
@@ -54,7 +57,7 @@ enum cuda_command_kind {
 
 typedef struct cuda_command {
     uint32_t kind, slot, block, order;
-    uint64_t n;
+    uint64_t n; // words of tables; photons to wait for, the guard of a block that opens included
 } cuda_command;
 
 /** Written by the host before an epoch, in mapped memory; `wanted` while it runs too. */
@@ -66,8 +69,10 @@ typedef struct cuda_control {
     uint64_t epoch_ns;      // propagate ends about then
     uint32_t wanted;        // 1: commands wait, so propagate ends soon
     uint32_t leave;         // 1: a propagate that stays for the session leaves
-    uint32_t most_in_order; // orders of more photons wait
-    uint32_t spare[5];
+    uint32_t most_in_order; // orders of more photons wait,
+    uint32_t held_orders;   // and those of so few
+    uint32_t spare_slots;   // that large orders leave to small ones
+    uint32_t spare[3];
 } cuda_control;
 
 /** Moments of an epoch at which the device's clock is read. */
@@ -91,7 +96,7 @@ typedef struct cuda_status_page {
     uint32_t n_propagated;                  // photons that propagate found
     uint32_t n_waves;                       // photons that rest in waves
     uint64_t began_ns[N_MOMENTS], ended_ns; // by the device's clock
-    uint32_t orders_done[CUDA_MAX_ORDERS];
+    uint32_t orders_done[MOST_ORDERS];
 } cuda_status_page;
 
 /** What the small kernels plan for the wide ones, in device memory. */
@@ -100,7 +105,7 @@ typedef struct cuda_plan {
     uint64_t first_free;          // position of their slots in the ring `free`
     uint64_t first_active;        // and where they go in `active`, if all are alive: n_bulk > 0
     uint32_t n_bulk;
-    uint32_t order[CUDA_MAX_ORDERS], first_of_order[CUDA_MAX_ORDERS + 1];
+    uint32_t order[MOST_ORDERS], first_of_order[MOST_ORDERS + 1];
     uint32_t n_emit, n_compact;
     uint64_t end_ns;       // of propagate
     uint32_t leaves_dry;   // 1: photons wait for slots, so propagate ends when `active` is empty
@@ -182,7 +187,8 @@ struct backend_context {
     cudaGraphExec_t graph_exec;
     cudaGraph_t few_graph; // of epochs with few photons, if the rung has such
     cudaGraphExec_t few_exec;
-    bool was_few; // the last epoch
+    bool was_few;        // the last epoch
+    uint64_t hurried_ns; // when small events last had an epoch of their own beside waves, or 0
     cudaEvent_t epoch_done;
     cudaGraph_t resident_graph;
     cudaGraphExec_t resident_exec;
@@ -198,11 +204,12 @@ struct backend_context {
     pthread_mutex_t mutex; // guards the link below
     cuda_command *commands;
     uint32_t n_commands, commands_capacity;
-    bool is_urgent;                            // an epoch under way ends for their sake
-    uint32_t photons_ordered[CUDA_MAX_ORDERS]; // by order, until all have started
-    uint64_t n_photons_ordered;                // their sum
-    uint64_t n_photons_expected;               // in blocks; their orders are being packed
-    uint32_t n_small_orders;                   // orders among them of CUDA_URGENT_PHOTONS at most
+    bool is_urgent;                        // an epoch under way ends for their sake
+    uint32_t photons_ordered[MOST_ORDERS]; // by order, until all have started
+    uint64_t n_photons_ordered;            // their sum
+    uint64_t n_photons_expected;           // in blocks; their orders are being packed
+    uint64_t small_event_ns;               // when an event of a small order last came
+    uint32_t n_small_orders;               // orders among them of CUDA_URGENT_PHOTONS at most
     cuda_heap heap;
     cuda_range *event_ranges; // [n_events]
     cuda_heap results;        // that stay on the device
@@ -218,21 +225,23 @@ struct backend_context {
     cuda_status_page *status;    // mapped
     event_slot *event_images;    // mapped
     photon_order *order_images;  // mapped
-    uint64_t *order_ids;         // mapped, [CUDA_MAX_ORDERS, CUDA_ORDER_IDS]
+    uint64_t *order_ids;         // mapped, [MOST_ORDERS, CUDA_ORDER_IDS]
     uint64_t *ledgers;           // mapped
     unsigned char *cell_images;  // mapped
     uint32_t n_event_slots;      // largest slot in use + 1
 
-    float *staged;                 // device, [CUDA_MAX_ORDERS, staged_floats]
+    float *staged; // device, [MOST_STAGED_ORDERS, staged_floats]: places of orders' columns
+    uint32_t staged_place[MOST_ORDERS]; // by order; NO_STAGED_PLACE: it has none
+    uint32_t free_places[MOST_STAGED_ORDERS], n_free_places;
     size_t staged_floats;          // that an order can bring
     chroma2_photon_batch *batches; // [n_events] of events whose photons lie here
     uint64_t *batch_faults;        // device, [n_events]
     cudaEvent_t batch_ready;
-    cudaEvent_t order_copied[CUDA_MAX_ORDERS]; // by order
-    cuda_order_copy copies[CUDA_MAX_ORDERS];   // fifo
+    cudaEvent_t order_copied[MOST_ORDERS]; // by order
+    cuda_order_copy copies[MOST_ORDERS];   // fifo
     uint32_t n_copies;
 
-    cuda_command ready_orders[CUDA_MAX_ORDERS];
+    cuda_command ready_orders[MOST_ORDERS];
     uint32_t n_ready_orders;
 
     cuda_batch batch[CUDA_N_BATCHES];
@@ -273,7 +282,8 @@ uint64_t cuda_rows_device_bytes(uint32_t n_rows, uint32_t n_events);
 chroma2_status cuda_rows_create(backend_context *self);
 void cuda_rows_destroy(backend_context *self);
 chroma2_status cuda_rows_touch(void);
-chroma2_status cuda_rows_enqueue(backend_context *self, cudaStream_t stream);
+/** wide  blocks of those kernels that are not of one block */
+chroma2_status cuda_rows_enqueue(backend_context *self, cudaStream_t stream, uint32_t wide);
 chroma2_status cuda_rows_capture(backend_context *self);
 /* Their sort, for batches of any size. */
 chroma2_status cuda_sort_touch(void);

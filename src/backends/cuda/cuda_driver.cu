@@ -81,6 +81,13 @@ epoch_trace(backend_context *self, uint64_t seen_ns)
     self->traced_ns = moment_on_host(self, page->ended_ns);
 }
 
+/** Whether small events come one after the other while waves go on. */
+static bool
+is_hurried(const backend_context *self)
+{
+    return self->hurried_ns != 0 && clock_now_ns() < self->hurried_ns + CUDA_HURRY_NS;
+}
+
 /** Short epochs are waited for awake: to sleep and be woken takes longer than they do. Where cores are
  *  to spare all are: between two epochs the device is idle. */
 static chroma2_status
@@ -103,27 +110,46 @@ out:
 }
 
 /** Which epoch is next, for a rung that has two: one with few photons, of small orders alone if many
- *  others rest in waves, in turn with one of waves, so that neither waits for long. */
+ *  others rest in waves, in turn with one of waves, so that neither waits for long. Small orders that
+ *  are there when the turn is the waves' are not walked in them, but end that epoch early. */
 static bool
-epoch_is_few(backend_context *self, uint32_t *out_most_in_order)
+epoch_is_few(backend_context *self)
 {
     const cuda_status_page *const page = self->status;
-    *out_most_in_order = UINT32_MAX;
+    cuda_control *const control = self->control;
+    control->most_in_order = UINT32_MAX;
+    control->held_orders = 0;
     if (self->few_exec == NULL) {
         return false;
     }
     pthread_mutex_lock(&self->mutex);
     const uint64_t n_ordered = self->n_photons_ordered + self->n_photons_expected;
-    const bool has_small = self->n_small_orders > 0 || page->active > 0;
+    const uint32_t n_small_orders = self->n_small_orders;
+    const uint64_t small_event_ns = self->small_event_ns;
     pthread_mutex_unlock(&self->mutex);
     if (page->n_waves == 0 && photons_alive(self) + n_ordered <= CUDA_FEW_PHOTONS) {
         return true;
     }
-    if (has_small && !self->was_few) {
-        *out_most_in_order = CUDA_URGENT_PHOTONS;
+    if ((n_small_orders > 0 || page->active > 0) && !self->was_few) {
+        control->most_in_order = CUDA_URGENT_PHOTONS;
+        const uint64_t now_ns = clock_now_ns();
+        self->hurried_ns = now_ns < small_event_ns + CUDA_HURRY_NS ? now_ns : self->hurried_ns;
         return true;
     }
+    if (n_small_orders > 0 && page->n_waves > 0) {
+        control->held_orders = CUDA_URGENT_PHOTONS;
+        atomic_store_relaxed_u32(&control->wanted, 1u);
+    }
     return false;
+}
+
+/** Slots that large orders leave to small ones. A small event waits until a wave has ended; while
+ *  such come, waves are kept short by having few photons. */
+static uint32_t
+spare_slots(const backend_context *self)
+{
+    const uint32_t n_slots = self->view.stage.n_slots;
+    return is_hurried(self) ? n_slots - n_slots / CUDA_HURRY_SLOTS : n_slots / CUDA_SPARE_SLOTS;
 }
 
 /** Runs one epoch and takes what came of it. */
@@ -147,7 +173,8 @@ epoch_run(backend_context *self, uint32_t n_commands)
         CUDA_TRY(cudaStreamWaitEvent(self->epoch_stream, self->batch[control->batch].moved, 0));
         self->batch[control->batch].has_moves = false;
     }
-    self->was_few = epoch_is_few(self, &control->most_in_order);
+    self->was_few = epoch_is_few(self);
+    control->spare_slots = spare_slots(self);
     CUDA_TRY(
         cudaGraphLaunch(self->was_few ? self->few_exec : self->graph_exec, self->epoch_stream));
     CUDA_TRY(cudaEventRecord(self->epoch_done, self->epoch_stream));

@@ -7,49 +7,74 @@
  *  Small kernels of one block plan bulk claims for the wide ones, so that rings are touched once
  *  for a whole stage. Nothing else runs meanwhile, so plans hold. Children come before primaries:
  *  while parents wait for slots, no primary takes one. */
+#include <cstddef>
+
+#include "backends/cuda/cuda_orders.h"
 #include "backends/cuda/cuda_rung.h"
-#include "backends/cuda/cuda_warp.h"
 #include "stages/stage_emit_secondary.h"
 #include "stages/stage_initialize.h"
 #include "backends/cuda/cuda_propagate.h"
 
-enum { STAGE_THREADS = 128, COMMANDS_AT_ONCE = 1024 };
+enum { STAGE_THREADS = 128, COMMAND_BLOCKS = 16, COMMANDS_AT_ONCE = 1024 };
 
 /** Sixteen bytes, moved at once. */
-typedef struct __align__(16) cell_word
+typedef struct __align__(16) image_word
 {
     uint32_t word[4];
 }
-cell_word;
+image_word;
 
-/** Takes the tables of a small event from the host. */
+enum {
+    EVENT_WORDS = sizeof(event_slot) / sizeof(image_word),
+    EVENT_WORDS_SET = offsetof(event_slot, ledger) / sizeof(image_word), // counters begin at 0
+    ORDER_WORDS = sizeof(photon_order) / sizeof(uint64_t)
+};
+
+static_assert(sizeof(event_slot) % sizeof(image_word) == 0, "an event is words");
+static_assert(offsetof(event_slot, ledger) % sizeof(image_word) == 0, "and so is what is set");
+static_assert(sizeof(photon_order) % sizeof(uint64_t) == 0, "an order is words");
+
+/** Takes an event and its tables from the host. A warp: over the bus nothing is waited for twice.
+ *  n_words  of tables, if they lie in the slot's cell */
 static __device__ void
-cell_take(const cuda_view *whole, uint32_t slot, uint32_t n_words)
+event_take(const cuda_view *whole, uint32_t slot, uint32_t n_words)
 {
-    const size_t at = (size_t)slot * CUDA_CELL_BYTES;
-    const cell_word *const from = (const cell_word *)(whole->cell_images + at);
-    cell_word *const to = (cell_word *)(whole->cells + at);
-    for (uint32_t i = 0; i < n_words; ++i) {
-        to[i] = from[i];
+    const size_t cell_at = (size_t)slot * CUDA_CELL_BYTES;
+    const image_word *const from = (const image_word *)(whole->event_images + slot);
+    const image_word *const cell_from = (const image_word *)(whole->cell_images + cell_at);
+    image_word *const to = (image_word *)(whole->stage.events + slot);
+    image_word *const cell_to = (image_word *)(whole->cells + cell_at);
+    image_word set = {{0, 0, 0, 0}};
+    image_word table = {{0, 0, 0, 0}};
+    const image_word zero = {{0, 0, 0, 0}};
+    if (warp_lane() < EVENT_WORDS_SET) {
+        set = from[warp_lane()];
+    }
+    if (warp_lane() < n_words) {
+        table = cell_from[warp_lane()];
+    }
+    for (uint32_t i = warp_lane(); i < EVENT_WORDS; i += 32) {
+        to[i] = i < EVENT_WORDS_SET ? set : zero;
+    }
+    for (uint32_t i = warp_lane(); i < n_words; i += 32) {
+        cell_to[i] = i < 32 ? table : cell_from[i];
+    }
+    if (warp_lane() == 0) {
+        whole->rows.turn[slot] = 0;
     }
 }
 
+/** What one lane does. */
 static __device__ void
-command_do(const cuda_view *whole, const cuda_command *command)
+block_command_do(const stage_view *view, const cuda_command *command)
 {
-    const stage_view *const view = &whole->stage;
     event_slot *const event = view->events + command->slot;
     switch (command->kind) {
-    case COMMAND_EVENT_OPEN:
-        *event = whole->event_images[command->slot];
-        cell_take(whole, command->slot, (uint32_t)command->n);
-        whole->rows.turn[command->slot] = 0;
-        break;
     case COMMAND_EVENT_CANCEL:
         atomic_store_relaxed_u32(&event->cancelled, 1u);
         break;
     case COMMAND_BLOCK_OPEN:
-        event->outstanding[command->block] = 1;
+        event->outstanding[command->block] = command->n;
         break;
     case COMMAND_BLOCK_EXPECT:
         atomic_fetch_add_relaxed_u64(&event->outstanding[command->block], command->n);
@@ -57,24 +82,64 @@ command_do(const cuda_view *whole, const cuda_command *command)
     case COMMAND_BLOCK_SEAL:
         block_leave(view, command->slot, command->block, 1);
         break;
-    case COMMAND_ORDER:
-        view->orders[command->order] = whole->order_images[command->order];
-        queue_push(&view->order_waiting, &command->order, 1);
-        break;
     default:
         break;
     }
 }
 
-/** Carries out the host's commands, those of one event in their order. One block: each thread
- *  serves the events whose slots are its own. */
+static __device__ void
+order_take(const cuda_view *whole, uint32_t index)
+{
+    const uint64_t *const from = (const uint64_t *)(whole->order_images + index);
+    uint64_t *const to = (uint64_t *)(whole->stage.orders + index);
+    uint64_t words[ORDER_WORDS];
+    for (int i = 0; i < ORDER_WORDS; ++i) {
+        words[i] = from[i];
+    }
+    for (int i = 0; i < ORDER_WORDS; ++i) {
+        to[i] = words[i];
+    }
+}
+
+/** Carries out those of 32 commands that are a warp's: of each event in their order, but orders last,
+ *  all at once, since no other command minds them.
+ *  commands  [n], n <= 32 */
+static __device__ void
+commands_do(
+    const cuda_view *whole, const cuda_command *commands, uint32_t n, uint32_t me, uint32_t n_warps)
+{
+    const cuda_command *const mine = commands + (warp_lane() < n ? warp_lane() : 0u);
+    const bool is_mine = warp_lane() < n && mine->slot % n_warps == me;
+    const bool is_order = is_mine && mine->kind == COMMAND_ORDER;
+    uint32_t left = __ballot_sync(WARP_ALL, is_mine && !is_order);
+    while (left != 0) {
+        const cuda_command *const command = commands + __ffs(left) - 1;
+        if (command->kind == COMMAND_EVENT_OPEN) {
+            event_take(whole, command->slot, (uint32_t)command->n);
+        } else if (warp_lane() == 0) {
+            block_command_do(&whole->stage, command);
+        }
+        __syncwarp();
+        left &= left - 1;
+    }
+    if (is_order) {
+        order_take(whole, mine->order);
+    }
+    __syncwarp();
+    warp_push(&whole->stage.order_waiting, mine->order, is_order);
+}
+
+/** Carries out the host's commands: each warp serves the events whose slots are its own. */
 __global__ static void
 kernel_commands(const __grid_constant__ cuda_view whole)
 {
     CUDA_SHARED(cuda_command, chunk);
     const uint32_t n = whole.control->n_commands;
-    if (threadIdx.x == 0) {
+    const uint32_t n_warps = gridDim.x * blockDim.x / 32;
+    const uint32_t me = (blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    if (me == 0 && warp_lane() == 0) {
         whole.plan->began_ns[MOMENT_BEGIN] = device_now_ns();
+        whole.plan->n_emit = queue_depth(&whole.stage.spawning);
     }
     for (uint32_t begin = 0; begin < n; begin += COMMANDS_AT_ONCE) {
         const uint32_t n_here =
@@ -83,16 +148,14 @@ kernel_commands(const __grid_constant__ cuda_view whole)
             chunk[i] = whole.commands[begin + i];
         }
         __syncthreads();
-        for (uint32_t i = 0; i < n_here; ++i) {
-            if (chunk[i].slot % blockDim.x == threadIdx.x) {
-                command_do(&whole, chunk + i);
-            }
+        for (uint32_t first = 0; first < n_here; first += 32) {
+            commands_do(
+                &whole, chunk + first, n_here - first < 32 ? n_here - first : 32u, me, n_warps);
         }
         __syncthreads();
     }
-    if (threadIdx.x == 0) {
-        whole.plan->began_ns[MOMENT_COMMANDS] = device_now_ns();
-        whole.plan->n_emit = queue_depth(&whole.stage.spawning);
+    if (threadIdx.x == 0) { // the last block to come here is right
+        atomic_store_relaxed_u64(&whole.plan->began_ns[MOMENT_COMMANDS], device_now_ns());
     }
 }
 
@@ -148,102 +211,45 @@ plan_compact(const stage_view *view, uint64_t now_ns)
     return n;
 }
 
-/** Whether all photons of the plan begin alive: only the caller's own can come with an end. */
-static __device__ bool
-plan_is_alive(const stage_view *view, const cuda_plan *plan)
-{
-    bool answer = true;
-    for (uint32_t i = 0; i < plan->n_orders; ++i) {
-        const photon_order *const order = view->orders + plan->order[i];
-        answer = answer && (order->staged == NULL || (order->columns & STAGED_HISTORY) == 0);
-    }
-    return answer;
-}
-
-/** How many of an order's photons can start: large orders leave some slots to small ones. */
-static __device__ uint32_t
-plan_room(const stage_view *view, const photon_order *order, uint32_t n_free, uint32_t most)
-{
-    const uint32_t left = order->n - order->n_started;
-    const uint32_t spare =
-        order->n > CUDA_URGENT_PHOTONS ? view->n_slots / (uint32_t)CUDA_SPARE_SLOTS : 0u;
-    if (order->n > most || n_free <= spare) {
-        return 0;
-    }
-    return left < n_free - spare ? left : n_free - spare;
-}
-
-/** Gives free slots to waiting orders, the smallest orders first: a short event does not wait for
- *  the photons of a long one. */
-static __device__ void
-plan_orders(const stage_view *view, cuda_plan *plan, uint32_t most)
-{
-    const uint32_t room = queue_depth(&view->spawning) > 0 ? 0u : queue_depth(&view->free);
-    uint32_t n_found = 0;
-    if (room > 0) {
-        n_found = queue_pop(&view->order_waiting, plan->order, CUDA_MAX_ORDERS);
-    }
-    for (uint32_t i = 1; i < n_found; ++i) {
-        const uint32_t order = plan->order[i];
-        uint32_t at = i;
-        while (at > 0 && view->orders[plan->order[at - 1]].n > view->orders[order].n) {
-            plan->order[at] = plan->order[at - 1];
-            --at;
-        }
-        plan->order[at] = order;
-    }
-    uint32_t n = 0;
-    plan->n_orders = 0;
-    for (uint32_t i = 0; i < n_found; ++i) {
-        const photon_order *const order = view->orders + plan->order[i];
-        const uint32_t taken = plan_room(view, order, room - n, most);
-        if (taken == 0) {
-            queue_push(&view->order_waiting, plan->order + i, 1);
-            continue;
-        }
-        plan->order[plan->n_orders] = plan->order[i];
-        plan->first_of_order[plan->n_orders++] = n;
-        ledger_add(view->events + order->event_slot, LEDGER_in, taken);
-        n += taken;
-    }
-    plan->first_of_order[plan->n_orders] = n;
-    plan->n_photons = n > 0 ? queue_pop_claim(&view->free, n, &plan->first_free) : 0u;
-    plan->n_bulk = plan->stays == 0 && plan_is_alive(view, plan) ? plan->n_photons : 0u;
-    plan->first_active = queue_push_claim(&view->active, plan->n_bulk);
-    metric_add(&view->metrics, METRIC_photons_started, n);
-}
-
 /** Whether photons wait for a slot or to move up, besides those that this epoch starts. */
 static __device__ bool
-photons_wait(const stage_view *view, const cuda_plan *plan)
+photons_wait(const stage_view *view, const cuda_plan *plan, const orders_room *room)
 {
-    bool answer = queue_depth(&view->order_waiting) > 0 || queue_depth(&view->spawning) > 0 ||
-                  queue_depth(&view->spawn) > plan->n_compact;
-    for (uint32_t i = 0; i < plan->n_orders; ++i) {
-        const uint32_t n_taken = plan->first_of_order[i + 1] - plan->first_of_order[i];
-        const photon_order *const order = view->orders + plan->order[i];
-        answer = answer || order->n_started + n_taken < order->n;
-    }
-    return answer;
+    return queue_depth(&view->order_waiting) > 0 || queue_depth(&view->spawning) > 0 ||
+           queue_depth(&view->spawn) > plan->n_compact || room->has_more != 0;
 }
 
-/** What the two stages before propagate do, and when propagate ends. */
+/** What the two stages before propagate do, and when propagate ends. What starts in bulk is offered
+ *  to it at once: its kernels come after those that store the photons. One block. */
 __global__ static void
 kernel_plan(const __grid_constant__ cuda_view whole)
 {
+    CUDA_SHARED(orders_room, room);
     const stage_view *const view = &whole.stage;
     cuda_plan *const plan = whole.plan;
     const uint64_t now_ns = device_now_ns();
-    plan->began_ns[MOMENT_PLAN] = now_ns;
-    plan->n_compact = plan_compact(view, now_ns);
-    plan_orders(view, plan, whole.control->most_in_order);
-    metric_set(&view->metrics, METRIC_free_depth, queue_depth(&view->free)); // at its lowest
+    const cuda_control wish = *whole.control;
+    if (threadIdx.x == 0) {
+        plan->began_ns[MOMENT_PLAN] = now_ns;
+        plan->n_compact = plan_compact(view, now_ns);
+    }
+    const uint32_t n = orders_plan(view, plan, &wish, room);
+    __syncthreads();
+    if (threadIdx.x != 0) {
+        return;
+    }
+    plan->n_photons = n > 0 ? queue_pop_claim(&view->free, n, &plan->first_free) : 0u;
+    plan->n_bulk = plan->stays == 0 && room->has_ended == 0 ? plan->n_photons : 0u;
     plan->n_propagated =
         queue_depth(&view->active) + plan->n_compact + plan->n_photons + plan_n_waves(plan);
+    plan->first_active = queue_push_claim(&view->active, plan->n_bulk);
+    queue_push_publish(&view->active, plan->n_bulk);
+    metric_add(&view->metrics, METRIC_photons_started, n);
+    metric_set(&view->metrics, METRIC_free_depth, queue_depth(&view->free)); // at its lowest
     if (plan->stays == 0) {
         plan->leaves_dry =
-            whole.control->most_in_order == UINT32_MAX && photons_wait(view, plan) ? 1u : 0u;
-        plan->end_ns = now_ns + whole.control->epoch_ns;
+            wish.most_in_order == UINT32_MAX && photons_wait(view, plan, room) ? 1u : 0u;
+        plan->end_ns = now_ns + wish.epoch_ns;
         plan->is_over = 0;
     }
 }
@@ -263,8 +269,11 @@ static __device__ bool
 initialize_photon(const stage_view *view, const cuda_plan *plan, uint32_t i, uint32_t *out_slot)
 {
     uint32_t which = 0;
-    while (which + 1 < plan->n_orders && plan->first_of_order[which + 1] <= i) {
-        ++which;
+    uint32_t end = plan->n_orders;
+    while (end - which > 1) {
+        const uint32_t middle = which + (end - which) / 2;
+        which = plan->first_of_order[middle] <= i ? middle : which;
+        end = plan->first_of_order[middle] <= i ? end : middle;
     }
     const photon_order *const order = view->orders + plan->order[which];
     const uint32_t slot = queue_pop_at(&view->free, plan->first_free + i);
@@ -305,14 +314,9 @@ kernel_compact_initialize(const __grid_constant__ cuda_view whole)
         warp_push(&view->active, slot, is_mine && !has_ended);
         warp_push(&view->finished, slot, has_ended);
     }
-}
-
-/** Between two kernels: offers what was started in bulk, and notes when propagate begins. */
-__global__ static void
-kernel_clock(const __grid_constant__ cuda_view whole)
-{
-    queue_push_publish(&whole.stage.active, whole.plan->n_bulk);
-    whole.plan->began_ns[MOMENT_PROPAGATE] = device_now_ns();
+    if (threadIdx.x == 0) { // as with commands
+        atomic_store_relaxed_u64(&whole.plan->began_ns[MOMENT_PROPAGATE], device_now_ns());
+    }
 }
 
 /** Rows of ended photons, as far as there is room for them. */
@@ -370,94 +374,147 @@ kernel_postprocess(const __grid_constant__ cuda_view whole)
 
 static const size_t POSTPROCESS_BYTES = EXITS_WORDS(STAGE_THREADS / 32) * sizeof(uint32_t);
 
-/** How long the stages took. Compaction and initialization share a kernel, and the time; a propagate
- *  that stays has no time of its own. */
-static __device__ void
-stage_times_add(const metrics_view *metrics, cuda_plan *plan)
+/** Rings whose depths the host is told, a lane a ring: the gauges first. */
+enum told_ring {
+    TOLD_FREE,
+    TOLD_ACTIVE,
+    TOLD_SPAWN,
+    TOLD_SPAWNING,
+    TOLD_FINISHED,
+    TOLD_ROWS,
+    N_TOLD_GAUGES,
+    TOLD_ORDERS = N_TOLD_GAUGES,
+    TOLD_BLOCKS,
+    N_TOLD
+};
+
+static __device__ uint32_t
+told_depth(const stage_view *view, uint32_t which)
 {
-    const uint64_t *const at = plan->began_ns;
-    const uint64_t now_ns = device_now_ns();
-    plan->began_ns[MOMENT_SETTLE] = now_ns;
-    metric_add(metrics, METRIC_emit_secondary_ns, at[MOMENT_PLAN] - at[MOMENT_COMMANDS]);
-    metric_add(metrics, METRIC_initialize_ns, at[MOMENT_PROPAGATE] - at[MOMENT_PLAN]);
-    if (plan->stays == 0) {
-        metric_add(metrics, METRIC_propagate_ns, at[MOMENT_POSTPROCESS] - at[MOMENT_PROPAGATE]);
+    switch (which) {
+    case TOLD_FREE:
+        return queue_depth(&view->free);
+    case TOLD_ACTIVE:
+        return queue_depth(&view->active);
+    case TOLD_SPAWN:
+        return queue_depth(&view->spawn);
+    case TOLD_SPAWNING:
+        return queue_depth(&view->spawning);
+    case TOLD_FINISHED:
+        return queue_depth(&view->finished);
+    case TOLD_ROWS:
+        return queue_depth(&view->row_ready);
+    case TOLD_ORDERS:
+        return queue_depth(&view->order_waiting);
+    case TOLD_BLOCKS:
+        return queue_depth(&view->block_done);
+    default:
+        return 0;
     }
-    metric_add(metrics, METRIC_postprocess_ns, now_ns - at[MOMENT_POSTPROCESS]);
-    metric_add(metrics, METRIC_epochs, 1);
-}
-
-/** Orders go on or are done. */
-static __device__ void
-settle_orders(const stage_view *view, const cuda_plan *plan, cuda_status_page *status)
-{
-    for (uint32_t i = 0; i < plan->n_orders; ++i) {
-        photon_order *const order = view->orders + plan->order[i];
-        order->n_started += plan->first_of_order[i + 1] - plan->first_of_order[i];
-        queue_push(order->n_started == order->n ? &view->order_done : &view->order_waiting,
-            &plan->order[i], 1);
-    }
-    status->n_orders_done = queue_pop(&view->order_done, status->orders_done, CUDA_MAX_ORDERS);
 }
 
 static __device__ void
-gauge_set(const stage_view *view, metric_id depth, metric_id high_water, uint32_t value)
+gauge_set(const metrics_view *metrics, uint32_t which, uint32_t value)
 {
-    metric_set(&view->metrics, depth, value);
-    metric_raise(&view->metrics, high_water, value);
+    const metric_id ids[N_TOLD_GAUGES][2] = {
+        {METRIC_free_depth, METRIC_free_high_water},
+        {METRIC_active_depth, METRIC_active_high_water},
+        {METRIC_spawn_depth, METRIC_spawn_high_water},
+        {METRIC_spawning_depth, METRIC_spawning_high_water},
+        {METRIC_finished_depth, METRIC_finished_high_water},
+        {METRIC_rows_depth, METRIC_rows_high_water},
+    };
+    metric_set(metrics, ids[which][0], value);
+    metric_raise(metrics, ids[which][1], value);
 }
 
-/** Tells when the stages of the epoch ran, and counts the time that there was work. */
+/** How long the stages took, for the metrics, and when they ran, for the host. Compaction and
+ *  initialization share a kernel, and the time; a propagate that stays has no time of its own. */
 static __device__ void
 moments_tell(const metrics_view *metrics, cuda_plan *plan, cuda_status_page *status, bool has_work)
 {
     const uint64_t now_ns = device_now_ns();
+    uint64_t at[N_MOMENTS];
     for (int i = 0; i < N_MOMENTS; ++i) {
-        status->began_ns[i] = plan->began_ns[i];
+        at[i] = i == MOMENT_SETTLE ? now_ns : plan->began_ns[i];
+    }
+    const uint64_t busy_ns = plan->busy_ns != 0 ? plan->busy_ns : at[MOMENT_BEGIN];
+    const bool stays = plan->stays != 0;
+    plan->busy_ns = has_work ? now_ns : 0;
+    status->n_propagated = plan->n_propagated;
+    for (int i = 0; i < N_MOMENTS; ++i) {
+        status->began_ns[i] = at[i];
     }
     status->ended_ns = now_ns;
-    status->n_propagated = plan->n_propagated;
-    metric_add(metrics, METRIC_busy_ns,
-        now_ns - (plan->busy_ns != 0 ? plan->busy_ns : plan->began_ns[MOMENT_BEGIN]));
-    plan->busy_ns = has_work ? now_ns : 0;
+    metric_add(metrics, METRIC_emit_secondary_ns, at[MOMENT_PLAN] - at[MOMENT_COMMANDS]);
+    metric_add(metrics, METRIC_initialize_ns, at[MOMENT_PROPAGATE] - at[MOMENT_PLAN]);
+    metric_add(
+        metrics, METRIC_propagate_ns, stays ? 0 : at[MOMENT_POSTPROCESS] - at[MOMENT_PROPAGATE]);
+    metric_add(metrics, METRIC_postprocess_ns, now_ns - at[MOMENT_POSTPROCESS]);
+    metric_add(metrics, METRIC_busy_ns, now_ns - busy_ns);
+    metric_add(metrics, METRIC_epochs, 1);
 }
 
-/** Tells the host what has ended: ledgers by all, the rest by one. */
+/** What one warp tells. Orders have been settled. Free slots are counted before rows and blocks: a
+ *  propagate that stays gives a slot back after these. */
+static __device__ void
+status_tell(const cuda_view *whole)
+{
+    const stage_view *const view = &whole->stage;
+    const cuda_rows_plan *const rows = whole->rows.plan;
+    cuda_status_page *const status = whole->status;
+    const uint32_t me = warp_lane();
+    uint32_t depth = me == TOLD_FREE ? told_depth(view, me) : 0u;
+    __threadfence();
+    __syncwarp();
+    depth = me == TOLD_FREE ? depth : told_depth(view, me);
+    const uint32_t n_pending = rows->n_pending;
+    const uint32_t n_left = rows->n_left + rows->n_unready;
+    if (me < N_TOLD_GAUGES) {
+        gauge_set(&view->metrics, me, depth + (me == TOLD_ROWS ? n_pending : 0u));
+    }
+    __syncwarp();
+    uint32_t told[N_TOLD];
+    for (int i = 0; i < N_TOLD; ++i) {
+        told[i] = __shfl_sync(WARP_ALL, depth, i);
+    }
+    if (me != 0) {
+        return;
+    }
+    const uint32_t n_rows_left = n_left + told[TOLD_ROWS] + told[TOLD_BLOCKS];
+    status->free_slots = told[TOLD_FREE];
+    status->n_rows_left = n_rows_left;
+    status->active = told[TOLD_ACTIVE];
+    status->n_waves = plan_n_waves(whole->plan);
+    status->spawning = told[TOLD_SPAWNING];
+    status->spawn = told[TOLD_SPAWN];
+    status->finished = told[TOLD_FINISHED];
+    status->orders_waiting = told[TOLD_ORDERS];
+    moments_tell(&view->metrics, whole->plan, status,
+        told[TOLD_FREE] < view->n_slots - MAX_LINEAGE_LEVELS || told[TOLD_ORDERS] > 0 ||
+            n_rows_left > 0);
+}
+
+/** Tells the host what has ended: ledgers by all blocks but the first, the rest by that one. */
 __global__ static void
 kernel_status(const __grid_constant__ cuda_view whole)
 {
+    CUDA_SHARED(orders_room, room);
     const stage_view *const view = &whole.stage;
-    cuda_status_page *const status = whole.status;
-    const uint32_t n = whole.control->n_event_slots * N_LEDGER;
-    for (uint32_t i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {
-        whole.ledgers[i] =
-            atomic_load_relaxed_u64(&view->events[i / N_LEDGER].ledger[i % N_LEDGER]);
-    }
-    if (blockIdx.x != 0 || threadIdx.x != 0) {
+    if (blockIdx.x > 0) {
+        const uint32_t n = whole.control->n_event_slots * N_LEDGER;
+        const uint32_t stride = (gridDim.x - 1) * blockDim.x;
+        for (uint32_t i = (blockIdx.x - 1) * blockDim.x + threadIdx.x; i < n; i += stride) {
+            whole.ledgers[i] =
+                atomic_load_relaxed_u64(&view->events[i / N_LEDGER].ledger[i % N_LEDGER]);
+        }
         return;
     }
-    status->free_slots = queue_depth(&view->free);
-    __threadfence(); // a propagate that stays gives a slot back after its row and its block
-    status->n_rows_left = whole.rows.plan->n_left + whole.rows.plan->n_unready +
-                          queue_depth(&view->row_ready) + queue_depth(&view->block_done);
-    stage_times_add(&view->metrics, whole.plan);
-    settle_orders(view, whole.plan, status);
-    status->active = queue_depth(&view->active);
-    status->n_waves = plan_n_waves(whole.plan);
-    status->spawning = queue_depth(&view->spawning);
-    status->spawn = queue_depth(&view->spawn);
-    status->finished = queue_depth(&view->finished);
-    status->orders_waiting = queue_depth(&view->order_waiting);
-    gauge_set(view, METRIC_active_depth, METRIC_active_high_water, status->active);
-    gauge_set(view, METRIC_spawn_depth, METRIC_spawn_high_water, status->spawn);
-    gauge_set(view, METRIC_spawning_depth, METRIC_spawning_high_water, status->spawning);
-    gauge_set(view, METRIC_finished_depth, METRIC_finished_high_water, status->finished);
-    gauge_set(view, METRIC_free_depth, METRIC_free_high_water, status->free_slots);
-    gauge_set(view, METRIC_rows_depth, METRIC_rows_high_water,
-        queue_depth(&view->row_ready) + whole.rows.plan->n_pending);
-    moments_tell(&view->metrics, whole.plan, status,
-        status->free_slots < view->n_slots - MAX_LINEAGE_LEVELS || status->orders_waiting > 0 ||
-            status->n_rows_left > 0);
+    orders_settle(view, whole.plan, whole.status, room);
+    __syncthreads();
+    if (threadIdx.x < 32) {
+        status_tell(&whole);
+    }
 }
 
 static chroma2_status
@@ -469,7 +526,6 @@ epoch_touch(void)
     TRY(cuda_touch(kernel_plan));
     TRY(cuda_touch(kernel_stay));
     TRY(cuda_touch(kernel_compact_initialize));
-    TRY(cuda_touch(kernel_clock));
     TRY(cuda_touch(kernel_postprocess));
     TRY(cuda_rows_touch());
     TRY(cuda_touch(kernel_status));
@@ -491,19 +547,19 @@ graph_capture(backend_context *self,
     chroma2_status status = CHROMA2_OK;
     cudaStream_t stream = self->epoch_stream;
     CUDA_TRY(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-    CUDA_TRY(cuda_launch(kernel_commands, 1, STAGE_THREADS, COMMANDS_AT_ONCE * sizeof(cuda_command),
-        stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_commands, COMMAND_BLOCKS, STAGE_THREADS,
+        COMMANDS_AT_ONCE * sizeof(cuda_command), stream, self->view));
     CUDA_TRY(cuda_launch(kernel_emit_secondary, wide, STAGE_THREADS, 0, stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_plan, 1, 1, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_plan, 1, MOST_ORDERS, sizeof(orders_room), stream, self->view));
     CUDA_TRY(cuda_launch(kernel_compact_initialize, wide, STAGE_THREADS, 0, stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_clock, 1, 1, 0, stream, self->view));
     if (enqueue != NULL) {
         TRY(enqueue(self, stream));
     }
     CUDA_TRY(cuda_launch(
         kernel_postprocess, wide, STAGE_THREADS, POSTPROCESS_BYTES, stream, self->view));
-    TRY(cuda_rows_enqueue(self, stream));
-    CUDA_TRY(cuda_launch(kernel_status, 4, STAGE_THREADS, 0, stream, self->view));
+    TRY(cuda_rows_enqueue(self, stream, (wide + 1) / 2));
+    CUDA_TRY(cuda_launch(kernel_status, 1 + (self->n_multiprocessors + 3) / 4, MOST_ORDERS,
+        sizeof(orders_room), stream, self->view));
     CUDA_TRY(cudaStreamEndCapture(stream, out_graph));
     CUDA_TRY(cudaGraphInstantiate(out_exec, *out_graph, 0));
     CUDA_TRY(cudaGraphUpload(*out_exec, stream));

@@ -8,12 +8,41 @@
 #include "backends/cuda/cuda_context.h"
 #include "backends/cuda/cuda_device.h"
 
+/** What is told of a block that opens with the same batch of commands goes with its opening, as long
+ *  as nothing but photons is left to wait for. The mutex is held. */
+static bool
+command_joins(backend_context *self, const cuda_command *command)
+{
+    if (self->n_commands == 0) {
+        return false;
+    }
+    cuda_command *const last = self->commands + self->n_commands - 1;
+    if (last->kind != COMMAND_BLOCK_OPEN || last->slot != command->slot ||
+        last->block != command->block) {
+        return false;
+    }
+    if (command->kind == COMMAND_BLOCK_EXPECT) {
+        last->n += command->n;
+        return true;
+    }
+    if (command->kind == COMMAND_BLOCK_SEAL && last->n > 1) {
+        --last->n;
+        return true;
+    }
+    return false;
+}
+
 /** Adds a command; the next cuda_link_flush lets the driver know.
  *  is_urgent  an epoch under way ends for its sake */
 static void
 command_send(backend_context *self, cuda_command command, bool is_urgent)
 {
     pthread_mutex_lock(&self->mutex);
+    self->is_urgent = self->is_urgent || is_urgent;
+    if (command_joins(self, &command)) {
+        pthread_mutex_unlock(&self->mutex);
+        return;
+    }
     if (self->n_commands == self->commands_capacity) {
         const uint32_t capacity = self->commands_capacity == 0 ? 1024 : 2 * self->commands_capacity;
         cuda_command *const larger =
@@ -27,7 +56,6 @@ command_send(backend_context *self, cuda_command command, bool is_urgent)
         self->commands_capacity = capacity;
     }
     self->commands[self->n_commands++] = command;
-    self->is_urgent = self->is_urgent || is_urgent;
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -157,7 +185,7 @@ out:
 void
 cuda_block_open(backend_context *self, uint32_t slot, uint32_t block)
 {
-    command_send(self, command_make(COMMAND_BLOCK_OPEN, slot, block, 0, 0), false);
+    command_send(self, command_make(COMMAND_BLOCK_OPEN, slot, block, 0, 1), false);
 }
 
 void
@@ -175,13 +203,16 @@ cuda_block_seal(backend_context *self, uint32_t slot, uint32_t block)
     command_send(self, command_make(COMMAND_BLOCK_SEAL, slot, block, 0, 0), false);
 }
 
-/** Sends an order's columns to the device, on their own stream; the order itself follows. */
+/** Sends an order's columns to the device, on their own stream; the order itself follows. The mutex
+ *  is held. There is a place: the pipeline has not more orders with columns out. */
 static chroma2_status
 columns_send(backend_context *self, uint32_t index, photon_order *image)
 {
     chroma2_status status = CHROMA2_OK;
-    float *const to = self->staged + index * self->staged_floats;
+    const uint32_t place = self->free_places[--self->n_free_places];
+    float *const to = self->staged + place * self->staged_floats;
     const size_t size_bytes = (size_t)image->n * staged_floats(image->columns) * sizeof(float);
+    self->staged_place[index] = place;
     profile_begin("columns in");
     CUDA_TRY(cudaSetDevice(self->device));
     if (image->is_on_device != 0) {
@@ -195,6 +226,16 @@ columns_send(backend_context *self, uint32_t index, photon_order *image)
 out:
     profile_end();
     return status;
+}
+
+/** The place of an order's columns, if it had any, is free again. The mutex is held. */
+static void
+place_give(backend_context *self, uint32_t index)
+{
+    if (self->staged_place[index] != NO_STAGED_PLACE) {
+        self->free_places[self->n_free_places++] = self->staged_place[index];
+        self->staged_place[index] = NO_STAGED_PLACE;
+    }
 }
 
 /** Notes what an order brings, or that all of it has started. The mutex is held. */
@@ -215,6 +256,10 @@ cuda_order_publish(backend_context *self, uint32_t index, const photon_order *or
     pthread_mutex_lock(&self->mutex);
     order_note(self, index, order->n);
     self->n_photons_expected -= order->n;
+    if (order->n <= CUDA_URGENT_PHOTONS &&
+        order->first_photon == self->event_images[order->event_slot].first_photon) {
+        self->small_event_ns = clock_now_ns(); // a large one begins with a large order
+    }
     pthread_mutex_unlock(&self->mutex);
     *image = *order;
     if (order->ids != NULL) {
@@ -561,6 +606,7 @@ cuda_link_receive(backend_context *self)
     self->n_orders_done += page->n_orders_done;
     for (uint32_t i = 0; i < page->n_orders_done; ++i) {
         order_note(self, page->orders_done[i], 0);
+        place_give(self, page->orders_done[i]);
     }
     if (page->n_segments > 0) {
         batch->is_filled = !is_large;
@@ -590,20 +636,24 @@ cuda_link_create(backend_context *self)
     PINNED(self->control, cuda_control, 1);
     PINNED(self->status, cuda_status_page, 1);
     PINNED(self->event_images, event_slot, n_events);
-    PINNED(self->order_images, photon_order, CUDA_MAX_ORDERS);
-    PINNED(self->order_ids, uint64_t, CUDA_MAX_ORDERS * CUDA_ORDER_IDS);
+    PINNED(self->order_images, photon_order, MOST_ORDERS);
+    PINNED(self->order_ids, uint64_t, MOST_ORDERS * CUDA_ORDER_IDS);
     PINNED(self->ledgers, uint64_t, n_events * (size_t)N_LEDGER);
     PINNED(self->cell_images, unsigned char, n_events *(size_t)CUDA_CELL_BYTES);
     TRY(self->device_memory.allocate(self, n_events * (size_t)CUDA_CELL_BYTES, 128, &memory));
     self->view.cells = (unsigned char *)memory;
 #undef PINNED
     TRY(self->device_memory.allocate(
-        self, CUDA_MAX_ORDERS * self->staged_floats * sizeof(float), 128, &memory));
+        self, MOST_STAGED_ORDERS * self->staged_floats * sizeof(float), 128, &memory));
     self->staged = (float *)memory;
-    for (int i = 0; i < CUDA_MAX_ORDERS; ++i) {
+    for (uint32_t i = 0; i < MOST_STAGED_ORDERS; ++i) {
+        self->free_places[self->n_free_places++] = i;
+    }
+    memset(self->staged_place, 0xff, sizeof self->staged_place);
+    for (int i = 0; i < MOST_ORDERS; ++i) {
         CUDA_TRY(cudaEventCreateWithFlags(&self->order_copied[i], cudaEventDisableTiming));
     }
-    self->orders_done = (uint32_t *)calloc(2 * CUDA_MAX_ORDERS, sizeof(uint32_t));
+    self->orders_done = (uint32_t *)calloc(2 * MOST_ORDERS, sizeof(uint32_t));
     self->event_ranges = (cuda_range *)calloc(n_events, sizeof(cuda_range));
     self->batches = (chroma2_photon_batch *)calloc(n_events, sizeof(chroma2_photon_batch));
     TRY(self->device_memory.allocate(self, n_events * sizeof(uint64_t), 128, &memory));
@@ -627,7 +677,7 @@ cuda_link_destroy(backend_context *self)
     }
     self->device_memory.release(self->device_memory.context, self->staged);
     self->device_memory.release(self->device_memory.context, self->view.cells);
-    for (int i = 0; i < CUDA_MAX_ORDERS; ++i) {
+    for (int i = 0; i < MOST_ORDERS; ++i) {
         if (self->order_copied[i] != NULL) {
             cudaEventDestroy(self->order_copied[i]);
         }

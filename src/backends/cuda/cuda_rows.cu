@@ -10,7 +10,13 @@
 #include "backends/cuda/cuda_block.h"
 #include "backends/cuda/cuda_rung.h"
 
-enum { ROWS_THREADS = 256 };
+enum {
+    ROWS_THREADS = 256,
+    CHOOSE_THREADS = 1024,
+    RANK_LANES = 8, // that count for one row
+    RANK_ROWS = ROWS_THREADS / RANK_LANES,
+    RANK_PLACE_BITS = 13
+};
 
 /** Claims what the rings hold: blocks of photons that have ended first, then rows. A propagate that
  *  stays may add to both meanwhile, and the rows of a block come before it ends: they lie below
@@ -23,9 +29,10 @@ kernel_rows_claim(const __grid_constant__ cuda_view whole)
     const cuda_rows_view *const rows = &whole.rows;
     cuda_rows_plan *const plan = rows->plan;
     if (threadIdx.x == 0) {
-        plan->has_room = whole.control->has_room;
-        plan->batch = whole.control->batch;
-        plan->n_slots = whole.control->n_event_slots;
+        const cuda_control control = *whole.control; // in one trip over the bus
+        plan->has_room = control.has_room;
+        plan->batch = control.batch;
+        plan->n_slots = control.n_event_slots;
         plan->n_new = plan->n_chosen = plan->n_spilled = 0;
         plan->n_segments = plan->n_due = plan->n_kept = 0;
         plan->ones_high = plan->ones_low = plan->zeros_high = plan->zeros_low = 0;
@@ -150,11 +157,12 @@ entry_is_ready(const cuda_rows_view *rows, uint32_t entry)
 static __device__ void
 event_choose(const stage_view *view, const cuda_rows_view *rows, uint32_t slot)
 {
-    const event_slot *const event = view->events + slot;
     const uint32_t first = slot * MAX_OPEN_BLOCKS;
+    const uint32_t n_open = view->events[slot].n_open_blocks;
+    const bool is_unordered = view->events[slot].is_unordered != 0;
     uint32_t turn = rows->turn[slot];
     bool goes_on = true;
-    for (uint32_t i = 0; goes_on && i < event->n_open_blocks; ++i) {
+    for (uint32_t i = 0; goes_on && i < n_open; ++i) {
         const uint32_t entry = first + turn;
         if (rows->ended_at[entry] != 0 && !entry_has_left(rows, entry) &&
             !entry_is_ready(rows, entry)) {
@@ -164,11 +172,11 @@ event_choose(const stage_view *view, const cuda_rows_view *rows, uint32_t slot)
                   (entry_is_ready(rows, entry) && entry_choose(rows, entry, true, i));
         if (goes_on) {
             rows->ended_at[entry] = 0;
-            turn = turn + 1 < event->n_open_blocks ? turn + 1 : 0u;
+            turn = turn + 1 < n_open ? turn + 1 : 0u;
+            rows->turn[slot] = turn;
         }
     }
-    rows->turn[slot] = turn;
-    if (event->is_unordered != 0 && rows->leaves[first] == 0 && rows->waiting[first] > 0) {
+    if (is_unordered && rows->leaves[first] == 0 && rows->waiting[first] > 0) {
         entry_choose(rows, first, false, 0);
     }
 }
@@ -347,51 +355,76 @@ kernel_rows_select(const __grid_constant__ cuda_view whole)
     }
 }
 
-/** The order of a small batch: each row counts those before it. */
+/** Rows of a small batch, a piece at a time: their keys, made different by the place in `due`, and
+ *  what each adds to a count of rows: 1, and 1 for each of its tables, in 16 bits each. */
+typedef struct rank_room {
+    uint64_t high[ROWS_THREADS], low[ROWS_THREADS], counts[ROWS_THREADS];
+} rank_room;
+
+static_assert(CUDA_DIRECT_ROWS <= 1 << RANK_PLACE_BITS &&
+                  ROW_KEY_LOW_BITS + RANK_PLACE_BITS <= 64 && 16 * (1 + N_ROW_TABLES) <= 64,
+    "places fit below keys, and counts of all rows into a word");
+
+static __device__ __forceinline__ uint64_t
+rank_low(const cuda_rows_view *rows, uint32_t i)
+{
+    const uint64_t bits = ((uint64_t)1 << ROW_KEY_LOW_BITS) - 1;
+    return (rows->low[i] & bits) << RANK_PLACE_BITS | i;
+}
+
+static __device__ __forceinline__ void
+rank_load(const cuda_rows_view *rows, rank_room *room, uint32_t first, uint32_t n)
+{
+    const uint32_t me = threadIdx.x;
+    if (me < n) {
+        const uint32_t kinds = cuda_kinds_of(rows->low[first + me]);
+        room->high[me] = rows->high[first + me];
+        room->low[me] = rank_low(rows, first + me);
+        uint64_t counts = 1;
+        for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
+            counts |= (uint64_t)(kinds >> table & 1u) << 16 * (1 + table);
+        }
+        room->counts[me] = counts;
+    }
+}
+
+/** The order of a small batch: each row counts those before it, by RANK_LANES threads. */
 __global__ static void
 kernel_rows_rank(const __grid_constant__ cuda_view whole)
 {
-    CUDA_SHARED(row_key, key); // [ROWS_THREADS]
+    CUDA_SHARED(rank_room, room);
     const cuda_rows_view *const rows = &whole.rows;
     const uint32_t n = rows->plan->n_due;
-    const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
-    if (n > CUDA_DIRECT_ROWS || blockIdx.x * blockDim.x >= n) {
+    const uint32_t lane = threadIdx.x % RANK_LANES;
+    if (n > CUDA_DIRECT_ROWS) {
         return;
     }
-    const uint64_t bits = ((uint64_t)1 << ROW_KEY_LOW_BITS) - 1;
-    row_key mine = row_key_make(0, 0, 0, 0);
-    uint32_t rank = 0;
-    uint32_t rank_in[N_ROW_TABLES] = {0, 0, 0};
-    if (i < n) {
-        mine.high = rows->high[i];
-        mine.low = rows->low[i] & bits;
-    }
-    for (uint32_t base = 0; base < n; base += blockDim.x) {
-        const uint32_t n_here = n - base < blockDim.x ? n - base : blockDim.x;
-        if (threadIdx.x < n_here) {
-            key[threadIdx.x].high = rows->high[base + threadIdx.x];
-            key[threadIdx.x].low = rows->low[base + threadIdx.x];
-        }
-        __syncthreads();
-        for (uint32_t k = 0; k < n_here; ++k) {
-            const uint32_t kinds = cuda_kinds_of(key[k].low);
-            row_key other = key[k];
-            other.low &= bits;
-            const bool is_before =
-                row_key_is_less(&other, &mine) || (base + k < i && !row_key_is_less(&mine, &other));
-            rank += is_before ? 1u : 0u;
-            for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
-                rank_in[table] += is_before ? kinds >> table & 1u : 0u;
+    for (uint32_t group = blockIdx.x; group * RANK_ROWS < n; group += gridDim.x) {
+        const uint32_t i = group * RANK_ROWS + threadIdx.x / RANK_LANES;
+        const uint64_t high = i < n ? rows->high[i] : 0u;
+        const uint64_t low = i < n ? rank_low(rows, i) : 0u;
+        uint64_t counts = 0;
+        for (uint32_t base = 0; base < n; base += ROWS_THREADS) {
+            const uint32_t n_here = n - base < ROWS_THREADS ? n - base : (uint32_t)ROWS_THREADS;
+            __syncthreads();
+            rank_load(rows, room, base, n_here);
+            __syncthreads();
+            for (uint32_t k = lane; k < n_here; k += RANK_LANES) {
+                const bool is_before =
+                    room->high[k] < high || (room->high[k] == high && room->low[k] < low);
+                counts += is_before ? room->counts[k] : 0u;
             }
         }
-        __syncthreads();
-    }
-    if (i < n) {
-        rows->sort_item[0][rank] = i;
-    }
-    for (uint32_t table = 0; table < N_ROW_TABLES; ++table) {
-        if (i < n && rank % CUDA_TILE_ROWS == 0) {
-            rows->tile_first[table * rows->n_tiles + rank / CUDA_TILE_ROWS] = rank_in[table];
+        for (uint32_t distance = 1; distance < RANK_LANES; distance *= 2) {
+            counts += __shfl_sync(WARP_ALL, counts, (int)(warp_lane() ^ distance));
+        }
+        const uint32_t rank = (uint32_t)counts & 0xffffu;
+        if (i < n && lane == 0) {
+            rows->sort_item[0][rank] = i;
+        }
+        if (i < n && lane < N_ROW_TABLES && rank % CUDA_TILE_ROWS == 0) {
+            rows->tile_first[lane * rows->n_tiles + rank / CUDA_TILE_ROWS] =
+                (uint32_t)(counts >> 16 * (1 + lane)) & 0xffffu;
         }
     }
 }
@@ -527,20 +560,22 @@ columns_enqueue(backend_context *self, cudaStream_t stream, uint32_t n_blocks, u
 }
 
 chroma2_status
-cuda_rows_enqueue(backend_context *self, cudaStream_t stream)
+cuda_rows_enqueue(backend_context *self, cudaStream_t stream, uint32_t wide)
 {
     chroma2_status status = CHROMA2_OK;
-    const uint32_t wide = self->n_multiprocessors * 4u;
-    const uint32_t small = CUDA_DIRECT_ROWS / ROWS_THREADS;
+    const uint32_t n_tiles = CUDA_DIRECT_ROWS / CUDA_TILE_ROWS;
+    const uint32_t n_groups = CUDA_DIRECT_ROWS / RANK_ROWS;
+    const uint32_t n_ranking =
+        n_groups < 2u * self->n_multiprocessors ? n_groups : 2u * self->n_multiprocessors;
     CUDA_TRY(
         cuda_launch(kernel_rows_claim, 1, ROWS_THREADS, 3 * sizeof(uint64_t), stream, self->view));
     CUDA_TRY(cuda_launch(kernel_rows_collect, wide, ROWS_THREADS, 0, stream, self->view));
-    CUDA_TRY(cuda_launch(kernel_rows_choose, 1, ROWS_THREADS, 0, stream, self->view));
+    CUDA_TRY(cuda_launch(kernel_rows_choose, 1, CHOOSE_THREADS, 0, stream, self->view));
     CUDA_TRY(cuda_launch(kernel_rows_select, wide, ROWS_THREADS,
         (BLOCK_MAX_WARPS + 1) * sizeof(uint32_t), stream, self->view));
     CUDA_TRY(cuda_launch(
-        kernel_rows_rank, small, ROWS_THREADS, ROWS_THREADS * sizeof(row_key), stream, self->view));
-    TRY(columns_enqueue(self, stream, small, 1));
+        kernel_rows_rank, n_ranking, ROWS_THREADS, sizeof(rank_room), stream, self->view));
+    TRY(columns_enqueue(self, stream, n_tiles, 1));
     CUDA_TRY(cuda_launch(kernel_rows_tell, 32, ROWS_THREADS, 0, stream, self->view));
 out:
     return status;

@@ -15,7 +15,7 @@ enum {
     CUDA_N_BATCHES = 3,
     CUDA_BATCH_ROWS = 1 << 20,  // of a batch at most
     CUDA_MOST_ENDED = 4096,     // blocks that leave in one epoch at most
-    CUDA_DIRECT_ROWS = 2048,    // a batch so small is sorted and copied within its epoch
+    CUDA_DIRECT_ROWS = 8192,    // a batch so small is sorted and copied within its epoch
     CUDA_TILE_ROWS = 256,       // neighbours that become columns together
     CUDA_SORT_TILE_ROWS = 4096, // neighbours that are counted and moved together
     CUDA_N_DIGITS = 256,

@@ -38,8 +38,9 @@ size_t cuda_waves_memory_bytes(backend_context *self);
 /** few  so many photons are put back into `active` if no others wait; 0: never */
 chroma2_status cuda_waves_enqueue(backend_context *self, cudaStream_t stream, uint32_t few);
 chroma2_status cuda_refill_prepare(backend_context *self);
-/** is_tail  true: only what waves have left, and if they left nothing else */
-chroma2_status cuda_refill_enqueue(backend_context *self, cudaStream_t stream, bool is_tail);
+chroma2_status cuda_refill_enqueue(backend_context *self, cudaStream_t stream);
+/** Only what waves have left, and if they left nothing else. */
+chroma2_status cuda_refill_enqueue_tail(backend_context *self, cudaStream_t stream);
 
 /** The rung of a name, NULL if there is none. "default": the best by measurement. */
 const cuda_rung *cuda_rung_of(const char *name);

@@ -19,16 +19,10 @@ enqueue(backend_context *self, cudaStream_t stream)
 {
     chroma2_status status = CHROMA2_OK;
     TRY(cuda_waves_enqueue(self, stream, CUDA_FEW_PHOTONS));
-    TRY(cuda_refill_enqueue(self, stream, true));
+    TRY(cuda_refill_enqueue_tail(self, stream));
 out:
     return status;
 }
 
-static chroma2_status
-enqueue_few(backend_context *self, cudaStream_t stream)
-{
-    return cuda_refill_enqueue(self, stream, false);
-}
-
 const cuda_rung cuda_rung_hybrid = {
-    "hybrid", prepare, enqueue, enqueue_few, cuda_waves_memory_bytes, true, false};
+    "hybrid", prepare, enqueue, cuda_refill_enqueue, cuda_waves_memory_bytes, true, false};

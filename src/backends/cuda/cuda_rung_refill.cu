@@ -105,8 +105,8 @@ out:
     return status;
 }
 
-chroma2_status
-cuda_refill_enqueue(backend_context *self, cudaStream_t stream, bool is_tail)
+static chroma2_status
+enqueue(backend_context *self, cudaStream_t stream, bool is_tail)
 {
     chroma2_status status = CHROMA2_OK;
     CUDA_TRY(cuda_launch(kernel_propagate_refill, self->rung_blocks[2], BLOCK_THREADS, SHARED_BYTES,
@@ -115,11 +115,17 @@ out:
     return status;
 }
 
-static chroma2_status
-enqueue(backend_context *self, cudaStream_t stream)
+chroma2_status
+cuda_refill_enqueue(backend_context *self, cudaStream_t stream)
 {
-    return cuda_refill_enqueue(self, stream, false);
+    return enqueue(self, stream, false);
+}
+
+chroma2_status
+cuda_refill_enqueue_tail(backend_context *self, cudaStream_t stream)
+{
+    return enqueue(self, stream, true);
 }
 
 const cuda_rung cuda_rung_refill = {
-    "refill", cuda_refill_prepare, enqueue, NULL, NULL, true, false};
+    "refill", cuda_refill_prepare, cuda_refill_enqueue, NULL, NULL, true, false};
