@@ -134,7 +134,12 @@ def end(records):
     return table(head, rows)
 
 
+DEFAULT_RUNG = "hybrid"
 KEPT = {0: "nothing", 1: "hits", 3: "hits and final states"}
+
+
+def rung_of(record):
+    return DEFAULT_RUNG if record["kernel"] == "default" else record["kernel"]
 
 
 def rungs(records):
@@ -148,15 +153,15 @@ def rungs(records):
         base = next((r["kernel_photons_per_s"] for r in lines if r["kernel"] == "refill"), 0)
         top = max(lines, key=lambda r: r["kernel_photons_per_s"])
         predicted = PHOTONS_PREDICTED.get(scene, "-")
-        best.append([name, top["kernel"], predicted, millions(top["kernel_photons_per_s"])])
+        best.append([name, rung_of(top), predicted, millions(top["kernel_photons_per_s"])])
         for r in lines:
             stays = r["lifetime"] == "session"  # it has no time of its own
             speed = "-" if stays else millions(r["kernel_photons_per_s"])
             share = f"{r['kernel_photons_per_s'] / base:.2f}" if base and not stays else "-"
             rows.append(
-                [name, r["kernel"] + (", stays" if stays else "")]
+                [name, rung_of(r) + (", stays" if stays else "")]
                 + [KEPT.get(r["keep"], r["keep"]), speed]
-                + ["-" if stays else RUNGS_PREDICTED.get(r["kernel"], "-"), share]
+                + ["-" if stays else RUNGS_PREDICTED.get(rung_of(r), "-"), share]
                 + [millions(r["kernel_steps_per_s"]), millions(r.get("busy_photons_per_s", 0))]
                 + [millions(r["photons_per_s"]), r["nodes_per_ray"] or "-"]
             )

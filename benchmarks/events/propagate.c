@@ -180,7 +180,7 @@ settings_read(int n, char **words)
 typedef struct run_numbers {
     double wall_s, busy_s, propagate_s, initialize_s, postprocess_s;
     uint64_t in, spawned, steps, hits, rays, nodes, triangles, epochs;
-    uint64_t by_occupancy, by_age, alive_most;
+    uint64_t by_occupancy, by_age;
     uint64_t readings; // by a subscriber
 } run_numbers;
 
@@ -220,21 +220,6 @@ event_take(chroma2_future *future, run_numbers *run)
     chroma2_future_destroy(future);
 }
 
-/** Waits for an event; while it runs, looks how many photons are alive, if anybody asks. */
-static void
-event_watch(
-    const settings *s, const chroma2_session *session, chroma2_future *future, run_numbers *run)
-{
-    chroma2_session_info info;
-    MUST(chroma2_session_about(session, &info));
-    while (s->alive_at_least > 0 && chroma2_future_wait(future, 5000000) == CHROMA2_NOT_READY) {
-        const uint64_t n_free = watch_metric(session, "free_depth");
-        const uint64_t n_alive = info.queue_capacity > n_free ? info.queue_capacity - n_free : 0;
-        const bool has_begun = watch_metric(session, "epochs") > 0;
-        run->alive_most = has_begun && n_alive > run->alive_most ? n_alive : run->alive_most;
-    }
-}
-
 static void
 reading_count(void *context, const chroma2_metric *metrics, size_t n)
 {
@@ -263,7 +248,6 @@ run_events(const settings *s, chroma2_session *session, bool has_subscriber)
             MUST(chroma2_session_submit(session, &s->event, &ring[n_submitted % s->in_flight]));
             ++n_submitted;
         }
-        event_watch(s, session, ring[n_taken % s->in_flight], &run);
         event_take(ring[n_taken % s->in_flight], &run);
     }
     run.wall_s = now_s() - begin;
@@ -380,10 +364,9 @@ print_line(const settings *s, const chroma2_session *session, const run_numbers 
     const run_medians middle = medians_of(runs, s->n_runs);
     const double n = (double)last->in;
     double best_s = runs[0].wall_s;
-    uint64_t alive_most = 0;
+    const uint64_t alive_most = watch_metric(session, "alive_high_water");
     MUST(chroma2_session_about(session, &info));
     for (uint64_t i = 0; i < s->n_runs; ++i) {
-        alive_most = runs[i].alive_most > alive_most ? runs[i].alive_most : alive_most;
         best_s = fmin(best_s, runs[i].wall_s);
     }
     print_settings(s, &info);

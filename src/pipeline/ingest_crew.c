@@ -9,8 +9,8 @@
 #include "runtime/stream_host.h"
 #include "runtime/stream_pool.h"
 
-/* Photons that one thread checks at a time: some hundred microseconds. */
-enum { PIECE_PHOTONS = 1 << 16 };
+/* Photons that one thread checks at a time: some ten microseconds, what it takes to wake another. */
+enum { PIECE_PHOTONS = 1 << 14 };
 
 struct ingest_crew {
     uint32_t n_lanes;

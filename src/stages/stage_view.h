@@ -145,6 +145,14 @@ ledger_add(event_slot *event, uint32_t entry, uint64_t amount)
     }
 }
 
+/** Notes how many photons have slots. */
+CHROMA2_HOST_DEVICE void
+alive_raise(const stage_view *view, uint32_t n_free)
+{
+    metric_raise(
+        &view->metrics, METRIC_alive_high_water, view->n_slots - MAX_LINEAGE_LEVELS - n_free);
+}
+
 /** Which of an event's open blocks a photon belongs to. */
 CHROMA2_HOST_DEVICE uint32_t
 event_block_index(const event_slot *event, uint64_t id)

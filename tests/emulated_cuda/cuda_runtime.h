@@ -189,7 +189,9 @@ enum {
     cudaErrorInvalidValue = 1,
     cudaErrorMemoryAllocation = 2,
     cudaErrorNoDevice = 100,
+    cudaErrorInvalidResourceHandle = 400,
     cudaErrorNotReady = 600,
+    cudaErrorContextIsDestroyed = 709,
     cudaErrorLaunchFailure = 719
 };
 typedef struct emulated_stream *cudaStream_t;

@@ -87,7 +87,7 @@ class Interface:
     its owner's."""
 
     def __init__(self, array, stream):
-        self.array = array
+        self.kept = array, stream
         self.__cuda_array_interface__ = array.__cuda_array_interface__
         if stream is not None:
             self.__cuda_array_interface__ |= {"stream": stream.ptr}

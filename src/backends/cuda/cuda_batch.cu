@@ -58,7 +58,16 @@ cuda_batch_open(backend_context *self, uint32_t slot, const chroma2_photon_batch
     TRY(self->device_memory.copy_to_device(
         self, self->batch_faults + slot, &NO_FAULT, sizeof NO_FAULT));
     if (batch->stream != NULL) { // whatever fills the columns there comes first
-        CUDA_TRY(cudaEventRecord(self->batch_ready, (cudaStream_t)batch->stream));
+        const cudaError_t recorded =
+            cudaEventRecord(self->batch_ready, (cudaStream_t)batch->stream);
+        if (recorded == cudaErrorInvalidResourceHandle || recorded == cudaErrorContextIsDestroyed) {
+            (void)cudaGetLastError(); // the device is well
+            status = error_set(CHROMA2_INVALID_ARGUMENT,
+                "the stream %p of the photons' arrays is not one of this device, or no more",
+                batch->stream);
+            goto out;
+        }
+        CUDA_TRY(recorded);
         CUDA_TRY(cudaStreamWaitEvent(self->in_stream, self->batch_ready, 0));
     }
 out:

@@ -245,7 +245,7 @@ kernel_plan(const __grid_constant__ cuda_view whole)
     plan->first_active = queue_push_claim(&view->active, plan->n_bulk);
     queue_push_publish(&view->active, plan->n_bulk);
     metric_add(&view->metrics, METRIC_photons_started, n);
-    metric_set(&view->metrics, METRIC_free_depth, queue_depth(&view->free)); // at its lowest
+    alive_raise(view, queue_depth(&view->free)); // hardly any have ended in this epoch
     if (plan->stays == 0) {
         plan->leaves_dry =
             wish.most_in_order == UINT32_MAX && photons_wait(view, plan, room) ? 1u : 0u;
