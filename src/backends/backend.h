@@ -61,6 +61,13 @@ typedef struct batch_of_one {
     double values[6][3];
 } batch_of_one;
 
+/** What a backend's own memory depends on. */
+typedef struct backend_sizes {
+    const char *kernel; // one of its kernels
+    uint32_t n_slots, n_rows, n_events;
+    uint32_t n_staged; // photons of an order with columns
+} backend_sizes;
+
 /** Rows of one block on their way out, in order, as columns: in host memory, but for those that stay
  *  on the device. */
 typedef struct block_rows {
@@ -93,10 +100,8 @@ typedef struct backend_ops {
     uint32_t (*copy_helpers)(const backend_context *self); // threads that may help to copy rows
     /** Whether threads that wait may look for news some microseconds before they sleep. */
     bool (*may_stay_awake)(const backend_context *self);
-    /** Memory beyond the view's that it will take for so many rows, events in flight, and photons of
-     *  an order with columns. */
-    uint64_t (*own_bytes)(
-        const backend_context *self, uint32_t n_rows, uint32_t n_events, uint32_t n_staged);
+    /** Memory beyond the view's that it will take. */
+    uint64_t (*own_bytes)(const backend_context *self, const backend_sizes *sizes);
     /** Names of kernels and lifetimes, comma by comma, the default first. */
     const char *(*kernels)(const backend_context *self);
     const char *(*lifetimes)(const backend_context *self);

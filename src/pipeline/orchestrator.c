@@ -148,6 +148,29 @@ view_set_options(orchestrator *self, physics_options physics)
     view->compact_age_ns = (uint64_t)self->options.compact_age_us * 1000u;
 }
 
+const char *
+session_kernel(const orchestrator *self)
+{
+    return self->options.kernel != NULL ? self->options.kernel : "default";
+}
+
+static const char *
+session_lifetime(const orchestrator *self)
+{
+    return self->options.lifetime != NULL ? self->options.lifetime : "default";
+}
+
+static chroma2_status
+choices_check(const orchestrator *self)
+{
+    chroma2_status status = CHROMA2_OK;
+    const backend_ops *const ops = self->ops;
+    TRY(backend_choice_check("kernel", session_kernel(self), ops->kernels(self->backend)));
+    TRY(backend_choice_check("lifetime", session_lifetime(self), ops->lifetimes(self->backend)));
+out:
+    return status;
+}
+
 static chroma2_status
 threads_start(orchestrator *self)
 {
@@ -157,15 +180,13 @@ threads_start(orchestrator *self)
     const backend_hooks hooks = {
         workers_moved, workers_failed, self->times != NULL ? workers_spent : NULL, self};
     const backend_choices choices = {
-        self->options.kernel != NULL ? self->options.kernel : "default",
-        self->options.lifetime != NULL ? self->options.lifetime : "default",
+        session_kernel(self),
+        session_lifetime(self),
         self->options.epoch_us,
         self->scenes.tree,
         self->staged_photons,
         mirror_pool_device_bytes(self->mirrors),
     };
-    TRY(backend_choice_check("kernel", choices.kernel, self->ops->kernels(self->backend)));
-    TRY(backend_choice_check("lifetime", choices.lifetime, self->ops->lifetimes(self->backend)));
     TRY(plan_build(edges, n_edges, &self->plan));
     TRY(self->ops->start(self->backend, &self->view, &self->plan, &choices, &hooks));
     REQUIRE(pthread_create(&self->admission_thread, NULL, admission_main, self) == 0,
@@ -228,6 +249,7 @@ orchestrator_open(const chroma2_session_options *options, physics_options physic
     TRY(metrics_create(mem_ops_host(), &self->own_numbers));
     self->own_metrics = metrics_view_of(self->own_numbers);
     TRY(metrics_bus_create(read_metrics, self, &self->bus));
+    TRY(choices_check(self));
     TRY(session_memory_take(self, self->ops->default_slots(self->backend)));
     TRY(tables_make(self));
     TRY(scene_use(self, scene, &self->scene_index)); // the session itself is its user

@@ -119,6 +119,9 @@ void *dispatch_main(void *argument);
 /** Plans and takes memory; fills the view. */
 CHROMA2_MUST_CHECK chroma2_status session_memory_take(orchestrator *self, uint32_t max_slots);
 
+/** The name of the session's kernel, "default" if none was asked for. */
+const char *session_kernel(const orchestrator *self);
+
 /** Marks an event as cancelled; its photons end at their next step. Any thread. */
 void orchestrator_cancel(void *context, event_run *run);
 

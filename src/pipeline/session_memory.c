@@ -58,7 +58,9 @@ staged_photons(const orchestrator *self)
 
 typedef struct memory_plan {
     uint32_t n_slots, n_rows, n_staged, n_staging, n_mirrors;
-    uint64_t events_bytes, staging_bytes, pinned_bytes, device_result_bytes, total_bytes;
+    uint64_t events_bytes, staging_bytes, pinned_bytes, device_result_bytes;
+    uint64_t own_bytes; // that the backend takes itself
+    uint64_t total_bytes;
 } memory_plan;
 
 static uint64_t
@@ -77,6 +79,19 @@ leftover_take(memory_plan *plan, uint64_t budget, uint64_t most, uint64_t *out_b
     const uint64_t left = budget - plan->total_bytes;
     *out_bytes = left < most ? left : most;
     plan->total_bytes += *out_bytes;
+}
+
+/** Takes n slots into the plan; returns what they and the rest then need. */
+static uint64_t
+slots_plan(const orchestrator *self, memory_plan *plan, uint64_t n_slots, unsigned page_options,
+    uint64_t fixed_bytes)
+{
+    const backend_sizes sizes = {session_kernel(self), (uint32_t)n_slots, plan->n_rows,
+        self->options.events_in_flight, plan->n_staged};
+    plan->n_slots = (uint32_t)n_slots;
+    plan->own_bytes = self->ops->own_bytes(self->backend, &sizes);
+    plan->total_bytes = fixed_bytes + plan->own_bytes + slots_bytes(n_slots, page_options);
+    return plan->total_bytes;
 }
 
 static chroma2_status
@@ -98,19 +113,16 @@ memory_plan_make(
     const bool has_device = self->ops->batch_device(self->backend) != CHROMA2_HOST_MEMORY;
     const uint64_t device_result_bytes = has_device ? self->options.device_result_bytes : 0;
     const uint64_t fixed = out_plan->events_bytes + out_plan->staging_bytes + rows_bytes(n_rows) +
-                           self->ops->own_bytes(self->backend, (uint32_t)n_rows,
-                               self->options.events_in_flight, out_plan->n_staged) +
                            self->options.pinned_bytes + device_result_bytes;
     uint64_t n_slots = self->options.queue_capacity;
     if (n_slots == 0) {
         n_slots = max_slots;
-        while (n_slots > MIN_SLOTS && fixed + slots_bytes(n_slots, page_options) > budget) {
+        while (n_slots > MIN_SLOTS && slots_plan(self, out_plan, n_slots + MAX_LINEAGE_LEVELS,
+                                          page_options, fixed) > budget) {
             n_slots /= 2;
         }
     }
-    n_slots += MAX_LINEAGE_LEVELS;
-    out_plan->n_slots = (uint32_t)n_slots;
-    out_plan->total_bytes = fixed + slots_bytes(n_slots, page_options);
+    slots_plan(self, out_plan, n_slots + MAX_LINEAGE_LEVELS, page_options, fixed);
     REQUIRE(out_plan->total_bytes <= budget, CHROMA2_OUT_OF_MEMORY,
         "session.memory_bytes is %llu and %llu photons alive at once, %u events in flight need "
         "%llu. Raise memory_bytes or lower queue_capacity?",
@@ -204,8 +216,8 @@ session_memory_take(orchestrator *self, uint32_t max_slots)
     TRY(memory_plan_make(self, max_slots, page_options, &plan));
     self->event_path_bytes = plan.total_bytes;
     TRY(arena_create(self->ops->memory(self->backend), "session",
-        plan.total_bytes - plan.staging_bytes - plan.pinned_bytes - plan.device_result_bytes +
-            (32u << 10),
+        plan.total_bytes - plan.own_bytes - plan.staging_bytes - plan.pinned_bytes -
+            plan.device_result_bytes + (32u << 10),
         &self->device));
     TRY(photon_pages_take(self->device, plan.n_slots, page_options, &view->photons));
     TRY(rings_take(self, &plan));

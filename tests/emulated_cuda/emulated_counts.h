@@ -8,6 +8,7 @@ typedef struct emulated_counts {
     uint64_t launched_alone;             // kernels launched outside graphs
     uint64_t graphs;                     // launches of graphs
     uint64_t allocations;                // of device memory and of pinned memory
+    uint64_t device_bytes;               // of device memory that are taken now
     uint64_t ranges_begun, ranges_ended; // for profilers
 } emulated_counts;
 

@@ -581,6 +581,7 @@ emulated_cuda_counts(void)
     now.launched_alone = __atomic_load_n(&counts.launched_alone, __ATOMIC_RELAXED);
     now.graphs = __atomic_load_n(&counts.graphs, __ATOMIC_RELAXED);
     now.allocations = __atomic_load_n(&counts.allocations, __ATOMIC_RELAXED);
+    now.device_bytes = __atomic_load_n(&device_bytes_taken, __ATOMIC_RELAXED);
     now.ranges_begun = __atomic_load_n(&counts.ranges_begun, __ATOMIC_RELAXED);
     now.ranges_ended = __atomic_load_n(&counts.ranges_ended, __ATOMIC_RELAXED);
     return now;

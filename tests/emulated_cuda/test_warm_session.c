@@ -89,6 +89,28 @@ and_so_does_one_whose_kernel_stays(void **state)
     expect_only_graphs("refill", "session");
 }
 
+/** memory_bytes is an upper bound for all but scenes, whatever a kernel keeps for each slot. */
+static void
+a_session_keeps_within_its_memory(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof kernels / sizeof kernels[0]; ++i) {
+        chroma2_session_options options = events_options();
+        chroma2_session_info info;
+        options.kernel = kernels[i / 2];
+        options.memory_bytes = (i % 2 == 0 ? 128u : 300u) << 20;
+        options.queue_capacity = 0; // as many as fit
+        const uint64_t before = counts_now().device_bytes;
+        chroma2_session *const session = events_open("cascade", &options);
+        const uint64_t taken = counts_now().device_bytes - before;
+        assert_int_equal(chroma2_session_about(session, &info), CHROMA2_OK);
+        assert_true(taken <= options.memory_bytes + info.scene_bytes + (1 << 20));
+        assert_true(taken > options.memory_bytes / 4); // and it is used
+        chroma2_session_destroy(session);
+        assert_int_equal(counts_now().device_bytes, before);
+    }
+}
+
 /** Results that stay on the device lie in memory that was there before. */
 static void
 rows_that_stay_ask_for_no_memory(void **state)
@@ -135,6 +157,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_warm_session_launches_graphs_only),
         cmocka_unit_test(and_so_does_one_whose_kernel_stays),
+        cmocka_unit_test(a_session_keeps_within_its_memory),
         cmocka_unit_test(rows_that_stay_ask_for_no_memory),
         cmocka_unit_test(an_event_that_ends_while_an_epoch_tells_resolves),
     };

@@ -159,7 +159,7 @@ rows_that_left_early_come_in_order(void **state)
 {
     (void)state;
     chroma2_session_options options = events_options();
-    options.memory_bytes = (is_on_cpu() ? 64u : 87u) * MIB;
+    options.memory_bytes = (is_on_cpu() ? 64u : 88u) * MIB;
     options.events_in_flight = 4;
     options.queue_capacity = 4096;
     options.device_result_bytes = 12 * MIB;

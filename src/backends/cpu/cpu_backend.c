@@ -120,12 +120,10 @@ cpu_may_stay_awake(const backend_context *self)
 }
 
 static uint64_t
-cpu_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events, uint32_t n_staged)
+cpu_own_bytes(const backend_context *self, const backend_sizes *sizes)
 {
-    (void)n_staged;
-    (void)n_events;
     (void)self;
-    (void)n_rows;
+    (void)sizes;
     return 0;
 }
 

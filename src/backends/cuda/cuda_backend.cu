@@ -218,12 +218,14 @@ cuda_may_stay_awake(const backend_context *self)
 }
 
 static uint64_t
-cuda_own_bytes(const backend_context *self, uint32_t n_rows, uint32_t n_events, uint32_t n_staged)
+cuda_own_bytes(const backend_context *self, const backend_sizes *sizes)
 {
+    const cuda_rung *const rung = cuda_rung_of(sizes->kernel);
     (void)self;
-    return cuda_rows_device_bytes(n_rows, n_events) + CUDA_HEAP_BYTES +
-           (uint64_t)n_events * (CUDA_CELL_BYTES + sizeof(uint64_t)) +
-           sizeof(float) * MOST_STAGED_ORDERS * n_staged * STAGED_MAX_FLOATS;
+    return cuda_rows_device_bytes(sizes->n_rows, sizes->n_events) + CUDA_HEAP_BYTES +
+           (uint64_t)sizes->n_events * (CUDA_CELL_BYTES + sizeof(uint64_t)) +
+           sizeof(float) * MOST_STAGED_ORDERS * sizes->n_staged * STAGED_MAX_FLOATS +
+           (rung->memory_bytes != NULL ? rung->memory_bytes(sizes->n_slots) : 0u);
 }
 
 static int32_t
@@ -288,7 +290,7 @@ cuda_start(backend_context *self, const stage_view *view, const stage_plan *plan
     self->heap.base = (unsigned char *)memory;
     if (self->rung->memory_bytes != NULL) {
         TRY(self->device_memory.allocate(
-            self, self->rung->memory_bytes(self), 256, &self->rung_memory));
+            self, self->rung->memory_bytes(view->n_slots), 256, &self->rung_memory));
     }
     self->view.control = self->control;
     self->view.status = self->status;

@@ -96,7 +96,7 @@ warp_serve_places(const cuda_view *whole, const place_store *store, uint32_t pla
     if (gets || (state == PLACE_HAS_HIT && !wants)) {
         step_search search;
         const bool has_search = lane_begin(whole, &store->photons, place, &p, &search);
-        store->hits[place] = float_bits(search.ray.t_max);
+        store->hits[place] = has_search ? float_bits(search.ray.t_max) : 0u;
         after = has_search ? PLACE_READY : PLACE_HAS_HIT;
         if (CHROMA2_UNLIKELY(!has_search)) {
             store->hits[store->photons.n_places + place] = NO_PRIMITIVE;

@@ -23,7 +23,7 @@ typedef struct cuda_rung {
     /** The same for epochs with few photons, and for a propagate that stays; NULL: as enqueue. */
     chroma2_status (*enqueue_few)(backend_context *self, cudaStream_t stream);
     /** Bytes of device memory that it keeps; NULL: none. */
-    size_t (*memory_bytes)(backend_context *self);
+    size_t (*memory_bytes)(uint32_t n_slots);
     bool can_stay;       // for a session
     bool takes_any_tree; // else TREE_QUANT4
 } cuda_rung;
@@ -34,7 +34,7 @@ CUDA_RUNG_LIST(X)
 
 /* What the rung `hybrid` is made of. */
 chroma2_status cuda_waves_prepare(backend_context *self);
-size_t cuda_waves_memory_bytes(backend_context *self);
+size_t cuda_waves_memory_bytes(uint32_t n_slots);
 /** few  so many photons are put back into `active` if no others wait; 0: never */
 chroma2_status cuda_waves_enqueue(backend_context *self, cudaStream_t stream, uint32_t few);
 chroma2_status cuda_refill_prepare(backend_context *self);

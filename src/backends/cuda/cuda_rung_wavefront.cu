@@ -354,15 +354,15 @@ enum { WAVE_PLACE_BYTES = sizeof(photon_half[2]) + sizeof(wave_record) + sizeof(
 
 /** Places of a side: whole lines of each array. */
 static size_t
-wave_places(const backend_context *self)
+wave_places(uint32_t n_slots)
 {
-    return ((size_t)self->view.stage.n_slots + 31u) / 32u * 32u;
+    return ((size_t)n_slots + 31u) / 32u * 32u;
 }
 
 static wave_memory
 wave_memory_of(const backend_context *self)
 {
-    const size_t n = wave_places(self);
+    const size_t n = wave_places(self->view.stage.n_slots);
     wave_memory memory;
     unsigned char *at = (unsigned char *)self->rung_memory;
     for (int i = 0; i < 2; ++i) {
@@ -415,9 +415,9 @@ out:
 }
 
 size_t
-cuda_waves_memory_bytes(backend_context *self)
+cuda_waves_memory_bytes(uint32_t n_slots)
 {
-    return 2 * wave_places(self) * WAVE_PLACE_BYTES;
+    return 2 * wave_places(n_slots) * WAVE_PLACE_BYTES;
 }
 
 static chroma2_status
