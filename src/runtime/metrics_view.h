@@ -40,7 +40,7 @@
     X(finished_high_water, "1", high_water, "most photons ever in the ring `finished`")            \
     X(free_high_water, "1", high_water, "most photon slots ever free")                             \
     X(rows_high_water, "1", high_water, "most output rows ever waiting")                           \
-    X(alive_high_water, "1", high_water, "most photons ever alive, as far as seen")                \
+    X(alive_high_water, "1", high_water, "most photons ever alive at once")                        \
     X(events_submitted, "1", counter, "events submitted")                                          \
     X(events_done, "1", counter, "events whose futures resolved with a result")                    \
     X(events_cancelled, "1", counter, "events cancelled")                                          \

@@ -75,6 +75,7 @@ stage_initialize(const stage_view *view, stage_scratch *scratch)
     const uint32_t left = order->n - order->n_started;
     const uint32_t n =
         queue_pop(&view->free, scratch->slots, left < view->chunk_size ? left : view->chunk_size);
+    alive_raise(view, queue_depth(&view->free));
     uint32_t n_alive = 0;
     uint32_t n_ended = 0;
     for (uint32_t i = 0; i < n; ++i) {

@@ -402,6 +402,7 @@ metrics_agree_with_the_ledger(void **state)
     events_metric_reaches(
         session, "rows_written", chroma2_result_n_rows(result, CHROMA2_PHOTONS_END));
     events_metric_reaches(session, "events_done", 1);
+    assert_in_range(events_metric(session, "alive_high_water"), 1, l.in + l.spawned);
     chroma2_metric few[2];
     size_t n = 0;
     assert_int_equal(chroma2_session_metrics(session, few, 2, &n), CHROMA2_OK);

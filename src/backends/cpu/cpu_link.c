@@ -161,5 +161,4 @@ cpu_gauges(backend_context *self)
         metric_set(metrics, gauges[i].depth, depth);
         metric_raise(metrics, gauges[i].high_water, depth);
     }
-    alive_raise(&self->view, queue_depth(&self->view.free));
 }
