@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "chroma2/chroma2.h"
+#include "support/watch.h"
 
 #define MUST(call)                                                                                 \
     do {                                                                                           \
@@ -124,21 +125,6 @@ result_drop(chroma2_future *future)
     return n;
 }
 
-/** A metric of the session by name. */
-static uint64_t
-metric_of(const chroma2_session *session, const char *name)
-{
-    chroma2_metric metrics[128];
-    size_t n = 0;
-    MUST(chroma2_session_metrics(session, metrics, 128, &n));
-    for (size_t i = 0; i < n && i < 128; ++i) {
-        if (strcmp(metrics[i].name, name) == 0) {
-            return metrics[i].value;
-        }
-    }
-    return 0;
-}
-
 static void
 line_begin(const char *what, const chroma2_session *session, const settings *wish)
 {
@@ -158,7 +144,7 @@ measure_latency(chroma2_session *session, const settings *wish, const char *what
     source.wavelength_nm[0] = 400.0;
     const chroma2_event event = event_of(&source);
     double *const taken_s = calloc(n, sizeof *taken_s);
-    const uint64_t begin_epochs = metric_of(session, "epochs");
+    const uint64_t begin_epochs = watch_metric(session, "epochs");
     uint64_t n_hits = 0;
     for (uint64_t i = 0; i < n; ++i) {
         chroma2_future *future = NULL;
@@ -172,7 +158,7 @@ measure_latency(chroma2_session *session, const settings *wish, const char *what
     printf(", \"events\": %" PRIu64 ", \"median_us\": %.1f, \"p99_us\": %.1f, \"best_us\": %.1f, "
            "\"epochs\": %" PRIu64 ", \"hits\": %" PRIu64 "}\n",
         n, 1e6 * taken_s[n / 2], 1e6 * taken_s[n - 1 - n / 100], 1e6 * taken_s[0],
-        metric_of(session, "epochs") - begin_epochs, n_hits);
+        watch_metric(session, "epochs") - begin_epochs, n_hits);
     fflush(stdout);
     free(taken_s);
 }
@@ -192,7 +178,7 @@ measure_throughput(chroma2_session *session, const settings *wish)
     uint64_t n_hits = 0;
     uint64_t n_taken = 0;
     uint64_t n_submitted = 0;
-    const uint64_t begin_epochs = metric_of(session, "epochs");
+    const uint64_t begin_epochs = watch_metric(session, "epochs");
     const double begin = now_s();
     const double begin_processor = processor_s();
     while (n_taken < wish->events) {
@@ -212,7 +198,7 @@ measure_throughput(chroma2_session *session, const settings *wish)
            ", \"epochs\": %" PRIu64 ", \"hits\": %" PRIu64 "}\n",
         n_taken, wish->in_flight, wish->batch, (double)n_taken / taken_s,
         (double)(n_taken * wish->photons) / taken_s, 1e6 * taken_processor_s / (double)n_taken,
-        metric_of(session, "epochs") - begin_epochs, n_hits);
+        watch_metric(session, "epochs") - begin_epochs, n_hits);
     fflush(stdout);
     free(ring);
     free(events);

@@ -66,7 +66,6 @@ tensor_make(const chroma2_result_column *column, int32_t device, lent_column *se
 {
     dlpack_tensor tensor;
     memset(&tensor, 0, sizeof tensor);
-    const bool is_wide = column->dtype == CHROMA2_FLOAT64 || column->dtype == CHROMA2_UINT64;
     self->shape[0] = (int64_t)column->n_rows;
     self->shape[1] = column->n_components;
     self->strides[0] = column->n_components;
@@ -79,7 +78,7 @@ tensor_make(const chroma2_result_column *column, int32_t device, lent_column *se
                   : column->dtype == CHROMA2_UINT32 || column->dtype == CHROMA2_UINT64
                       ? (uint8_t)DLPACK_UINT
                       : (uint8_t)DLPACK_FLOAT;
-    tensor.bits = is_wide ? 64 : 32;
+    tensor.bits = (uint8_t)(8 * chroma2_dtype_size(column->dtype));
     tensor.lanes = 1;
     tensor.shape = self->shape;
     tensor.strides = self->strides;
@@ -137,9 +136,7 @@ chroma2_result_read(const chroma2_result *self, chroma2_rows rows, uint32_t inde
     chroma2_status status = CHROMA2_OK;
     chroma2_result_column column;
     TRY(chroma2_result_column_at(self, rows, index, &column));
-    const size_t value_bytes =
-        column.dtype == CHROMA2_FLOAT64 || column.dtype == CHROMA2_UINT64 ? 8 : 4;
-    const size_t all_bytes = column.n_rows * column.n_components * value_bytes;
+    const size_t all_bytes = column.n_rows * column.n_components * chroma2_dtype_size(column.dtype);
     REQUIRE(size_bytes == all_bytes && (out_values != NULL || all_bytes == 0),
         CHROMA2_INVALID_ARGUMENT,
         "out_values has room for %zu bytes (column \"%s\" has %llu rows of %u values, %zu bytes)",

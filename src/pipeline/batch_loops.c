@@ -63,52 +63,28 @@ vectors_read(const chroma2_column *column, uint64_t first, uint32_t n, block_val
     values_read(column, first, n, 2, out->z);
 }
 
-/** Of some values side by side: those that are no finite floats, and those that are zero. */
-typedef struct value_count {
-    uint32_t n_bad, n_zero;
-} value_count;
-
-static value_count
-floats_count(const unsigned char *at, uint32_t n)
-{
-    value_count count = {0, 0};
-    for (uint32_t i = 0; i < n; ++i) {
-        float value;
-        memcpy(&value, at + i * sizeof value, sizeof value);
-        count.n_bad += is_finite(value) ? 0u : 1u;
-        count.n_zero += value == 0.0f ? 1u : 0u;
-    }
-    return count;
-}
-
-static value_count
-doubles_count(const unsigned char *at, uint32_t n)
-{
-    value_count count = {0, 0};
-    for (uint32_t i = 0; i < n; ++i) {
-        double value;
-        memcpy(&value, at + i * sizeof value, sizeof value);
-        count.n_bad += column_value_is_good(value) ? 0u : 1u;
-        count.n_zero += value == 0.0 ? 1u : 0u;
-    }
-    return count;
-}
-
-/** Whether the answer shows without taking vectors apart: their values lie side by side, and one is
- *  bad, or none is zero where a vector must not be. */
+/** Whether the answer shows without taking vectors apart: they are floats side by side, and one is not
+ *  finite, or none is zero where a vector must not be. */
 static bool
 vectors_show(
     const chroma2_column *column, uint64_t first, uint32_t n, bool may_be_zero, bool *out_are_good)
 {
-    const int64_t size = column->dtype == CHROMA2_FLOAT64 ? 8 : 4;
-    if (column->component_stride_bytes != size || column->stride_bytes != 3 * size) {
-        return false;
-    }
     const unsigned char *const at =
         (const unsigned char *)column->data + (int64_t)first * column->stride_bytes;
-    const value_count count = size == 8 ? doubles_count(at, 3 * n) : floats_count(at, 3 * n);
-    *out_are_good = count.n_bad == 0;
-    return count.n_bad > 0 || may_be_zero || count.n_zero == 0;
+    uint32_t n_bad = 0;
+    uint32_t n_zero = 0;
+    if (column->dtype != CHROMA2_FLOAT32 || column->component_stride_bytes != sizeof(float) ||
+        column->stride_bytes != 3 * sizeof(float)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < 3 * n; ++i) {
+        float value;
+        memcpy(&value, at + i * sizeof value, sizeof value);
+        n_bad += is_finite(value) ? 0u : 1u;
+        n_zero += value == 0.0f ? 1u : 0u;
+    }
+    *out_are_good = n_bad == 0;
+    return n_bad > 0 || may_be_zero || n_zero == 0;
 }
 
 static bool

@@ -13,7 +13,7 @@ typedef struct ingest_crew ingest_crew;
 
 enum { INGEST_CREW_MAX = 12 };
 
-/** Three of four of n_threads is how many there are, at least 2, at most INGEST_CREW_MAX.
+/** Three quarters of n_threads is how many there are, at least 2, at most INGEST_CREW_MAX.
  *  n_threads  that the session may use; 0: one for each core of the machine
  *  errors     OUT_OF_MEMORY */
 CHROMA2_MUST_CHECK chroma2_status ingest_crew_create(uint32_t n_threads, ingest_crew **out_crew);

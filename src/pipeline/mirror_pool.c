@@ -108,11 +108,9 @@ mirror_pool_take_on_device(
     *out_memory = self->ops->result_take(self->backend, size_bytes);
     REQUIRE(*out_memory != NULL,
         own_bytes + size_bytes > self->device_bytes ? CHROMA2_OUT_OF_MEMORY : CHROMA2_RESULTS_HELD,
-        "rows of an event with keep_on_device take %zu bytes of device memory in one piece (%llu "
-        "are "
-        "set aside for results, which hold %llu now). Destroy results that are no longer looked "
-        "at, "
-        "or raise device_result_bytes?",
+        "rows of an event with keep_on_device take %zu bytes of device memory in one piece "
+        "(%llu are set aside for results, which hold %llu now). "
+        "Destroy results that are no longer looked at, or raise device_result_bytes?",
         size_bytes, (unsigned long long)self->device_bytes,
         (unsigned long long)mirror_pool_device_bytes_lent(self));
 out:

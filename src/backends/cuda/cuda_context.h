@@ -34,7 +34,7 @@ enum {
     CUDA_HEAP_BYTES = 32 << 20, // sources and tables of the events in flight
     CUDA_EPOCH_NS = 4000000,
     CUDA_SHORT_EPOCH_NS = 500000,
-    CUDA_AWAKE_NS = 200000,       // an epoch is waited for awake so long,
+    CUDA_AWAKE_NS = 200000,  // an epoch is waited for awake so long, unless cores are to spare,
     CUDA_GATHER_NS = 200000, // and photons on their way in, if one of so many slots would not be
     CUDA_GATHER_SLOTS = 16,  // used by those that are here
     CUDA_READY_NS = 50000,   // and so long for news once there is nothing to do

@@ -9,12 +9,12 @@
 /* In plan->wave, which waves keep between epochs. */
 enum wave_counter {
     WAVE_N,      // photons of the wave under way
-    WAVE_NEXT,   // of its list that the next search takes
-    WAVE_PARITY, // which list that is
-    WAVE_COUNT,  // how many stand in list 0
+    WAVE_NEXT,   // of these that the next search takes
+    WAVE_PARITY, // which side they lie on
+    WAVE_COUNT,  // how many lie on side 0
     WAVE_COUNT_1,
     WAVE_FIRST, // photons of the epoch's first wave
-    WAVE_NEW,   // that come into the list
+    WAVE_NEW,   // that come to the side
     WAVE_BACK   // that are put back
 };
 

@@ -61,7 +61,7 @@ wave_store(
     side->slots[place] = slot;
 }
 
-/** Claims all that is active: it comes to the end of the list. */
+/** Claims all that is active: it comes behind what rests in waves. */
 __global__ static void
 kernel_wave_claim(const __grid_constant__ cuda_view whole)
 {
